@@ -1,0 +1,1 @@
+"""The command `fairtrial`: thin, over the library."""

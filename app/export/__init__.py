@@ -1,0 +1,1 @@
+"""One sealed readout, many forms; none of them queries again."""

@@ -1,0 +1,1 @@
+"""What an experiment is, and what the logs say about it."""

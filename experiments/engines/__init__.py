@@ -1,0 +1,1 @@
+"""Where the cohort plan is carried out."""

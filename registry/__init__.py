@@ -1,0 +1,1 @@
+"""What was declared, looked at and decided; append-only."""
