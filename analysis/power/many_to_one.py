@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 # The integrand is smooth and the normal weight is below 1e-35 at ±12.5.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
@@ -16,8 +16,9 @@ _DENSITY = 12.5 * _WEIGHTS * np.exp(-(_X**2) / 2) / np.sqrt(2 * np.pi)
 def dunnett_tail_alpha(alpha: float, sides: int, allocation: Sequence[float]) -> float:
     """One-sided level of each comparison with control for a familywise ``alpha``.
 
-    Dunnett (1955), J Am Stat Assoc 50:1096, with known variance. The comparisons' z statistics have correlation λi·λj with λi = √(wi / (w0 + wi)), so given one common
-    normal variable they are independent and the familywise error is a single integral.
+    Dunnett (1955), J Am Stat Assoc 50:1096, with known variance. The comparisons' z statistics have
+    correlation λi·λj with λi = √(wi / (w0 + wi)), so given one common normal variable they are independent
+    and the familywise error is a single integral.
 
     Args:
         alpha: familywise level, two-sided when ``sides`` is 2.
@@ -35,8 +36,7 @@ def _tail_alpha(alpha: float, sides: int, allocation: tuple[float, ...]) -> floa
 
     def familywise_error(tail: float) -> float:
         critical = -ndtri(tail)
-        log_inside = log_ndtr((critical - loading * _X) / residual)
-        inside = np.exp(log_inside)
+        inside = ndtr((critical - loading * _X) / residual)
         if sides == 2:
             inside = inside - ndtr((-critical - loading * _X) / residual)
         return float(_DENSITY @ (1 - np.prod(inside, axis=0)))

@@ -26,7 +26,7 @@ class WeekOfTraffic:
     week: int  # from 1
     n_per_arm: tuple[int, ...]
     effect: float | None  # smallest effect that has the declared power
-    power: float  # at the planned effect
+    power: float | None  # at the planned effect
     not_computed: str | None = None
 
 
@@ -87,7 +87,7 @@ def detectable_by_week(
         enrolled += units
         n_per_arm = tuple(math.floor(enrolled * w / whole * (1 + 1e-12)) for w in plan.allocation)
         if min(n_per_arm) < 2:
-            weeks.append(WeekOfTraffic(week, n_per_arm, None, 0.0, "fewer than 2 units in an arm"))
+            weeks.append(WeekOfTraffic(week, n_per_arm, None, None, "fewer than 2 units in an arm"))
             continue
         found = detectable_effect(planned, n_per_arm, plan)
         power = power_of(planned, n_per_arm, plan)
