@@ -193,7 +193,8 @@ def compare_estimates(
 ) -> Effect:
     """Test and interval for the difference of two independent estimates.
 
-    statistic = (treatment − control − null) / √(V_t + V_c), df = (V_t + V_c)² / (V_t²/df_t + V_c²/df_c) (Satterthwaite 1946).
+    statistic = (treatment − control − null) / √(V_t + V_c), df = (V_t + V_c)² / (V_t²/df_t + V_c²/df_c)
+    (Satterthwaite 1946).
     """
     _check(alpha, alternative, null)
     if relative is not None and relative not in get_args(RelativeMethod):

@@ -1,0 +1,126 @@
+"""Ratio metrics, Σ numerator / Σ denominator over an arm (clicks per view, errors per request), by the delta method.
+
+The variance is that of the randomisation unit's linearised ratio (Deng, Knoblich & Lu 2018, KDD, section 3;
+the sandwich variance of a ratio estimator in Cochran 1977, section 6.3), so a unit with five hundred requests
+counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.effects import (
+    ArmEstimate,
+    Effect,
+    RelativeMethod,
+    compare_estimates,
+    compare_estimates_to_multiple,
+)
+from analysis.inference import Alternative
+from analysis.moments import CoMoments, Moments
+
+_NAME = "Welch t of the linearised ratio (delta method)"
+
+
+def compare_ratios(
+    control: CoMoments,
+    treatment: CoMoments,
+    *,
+    alpha: float = 0.05,
+    alternative: Alternative = "two-sided",
+    null: float = 0.0,
+    relative: RelativeMethod | None = "log-delta",
+) -> Effect:
+    """Difference of two ratios of sums, per randomisation unit.
+
+    Args:
+        control, treatment: co-moments over the arm's units of the numerator (index 0) and denominator (index
+            1).
+        alpha: level of the test, in (0, 1).
+        null: difference tested, in the ratio's unit.
+        relative: interval for treatment / control − 1 to show beside the difference, or None.
+    """
+    return compare_estimates(
+        ratio_estimate(control),
+        ratio_estimate(treatment),
+        method=_NAME,
+        alpha=alpha,
+        alternative=alternative,
+        null=null,
+        relative=relative,
+    )
+
+
+def compare_ratios_to_multiple(
+    control: CoMoments,
+    treatment: CoMoments,
+    multiple: float,
+    *,
+    alpha: float = 0.05,
+    alternative: Alternative = "two-sided",
+) -> Effect:
+    """Test of ratio_treatment = multiple · ratio_control, for a relative margin; see `compare_to_multiple`."""
+    return compare_estimates_to_multiple(
+        ratio_estimate(control),
+        ratio_estimate(treatment),
+        multiple,
+        method=f"{_NAME} of treatment − multiple · control; Fieller interval",
+        alpha=alpha,
+        alternative=alternative,
+    )
+
+
+def ratio_estimate(arm: CoMoments) -> ArmEstimate:
+    """Ratio of the two means and the variance of this estimate, on n − 1 degrees of freedom."""
+    if arm.n == 0:
+        return ArmEstimate(0, None, None, 1.0, "fewer than 2 units (found 0)")
+    if arm.means[1] == 0:
+        return ArmEstimate(arm.n, None, None, 1.0, "the denominator's mean is 0")
+    return ArmEstimate.of_mean(linearised_ratio(arm))
+
+
+def linearised_ratio(arm: CoMoments, numerator: int = 0, denominator: int = 1) -> Moments:
+    """Moments of the linearised ratio over the units: a mean of R, and the spread of (yᵢ − R·dᵢ) / mean(d).
+
+    Raises:
+        ValueError: where the denominator's mean is 0.
+    """
+    return linearise(arm, [Ratio(numerator, denominator)]).marginal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Which variables of a set of co-moments form a ratio."""
+
+    numerator: int
+    denominator: int
+
+
+def linearise(arm: CoMoments, variables: Sequence[Ratio | int]) -> CoMoments:
+    """Co-moments with ratios put in the place of their parts, for adjusting a ratio by covariates.
+
+    Args:
+        variables: what the new variables are: a `Ratio` is linearised, an index is a variable kept as it is.
+
+    Raises:
+        ValueError: where a denominator's mean is 0.
+    """
+    weights, means = [], []
+    for variable in variables:
+        row = [0.0] * arm.k
+        if isinstance(variable, Ratio):
+            denominator = arm.means[variable.denominator]
+            if denominator == 0:
+                raise ValueError(
+                    f"denominator: variable {variable.denominator} has mean 0; a ratio needs a denominator that occurs"
+                )
+            ratio = arm.means[variable.numerator] / denominator
+            row[variable.numerator] += 1 / denominator
+            row[variable.denominator] -= ratio / denominator
+            means.append(ratio)
+        else:
+            row[variable] = 1.0
+            means.append(arm.means[variable])
+        weights.append(row)
+    return arm.combine(weights, means)
