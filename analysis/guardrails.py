@@ -110,8 +110,8 @@ def judge_effect(
         return Guardrail(GuardrailState.MISSING, direction, margin, "absolute", limit, None, None, absent)
     if effect.alternative != "two-sided":
         raise ValueError(
-            f"effect.alternative: {effect.alternative!r} is not allowed; give the two-sided effect at 2α, whose "
-            "interval has the guardrail's level 1 − 2α"
+            f"effect.alternative: {effect.alternative!r} is not allowed; give the two-sided effect at 2α, "
+            "whose interval has the guardrail's level 1 − 2α"
         )
     reason = _why_missing(effect, minimum_units)
     if reason is not None or effect.ci is None:
@@ -122,7 +122,7 @@ def judge_effect(
 
 
 def worst(states: Iterable[GuardrailState]) -> GuardrailState:
-    """State of a guardrail that must hold at every level of a segment: the worst, and missing where there is none.
+    """State of a guardrail that must hold at every level of a segment: the worst, missing if there is none.
 
     From worst to best: beyond margin, missing, margin not ruled out, within margin.
     """

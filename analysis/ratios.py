@@ -1,4 +1,4 @@
-"""Ratio metrics, Σ numerator / Σ denominator over an arm (clicks per view, errors per request), by the delta method.
+"""Ratio metrics: Σ numerator / Σ denominator over an arm (clicks per view), by the delta method.
 
 The variance is that of the randomisation unit's linearised ratio (Deng, Knoblich & Lu 2018, KDD, section 3;
 the sandwich variance of a ratio estimator in Cochran 1977, section 6.3), so a unit with five hundred requests
@@ -60,7 +60,7 @@ def compare_ratios_to_multiple(
     alpha: float = 0.05,
     alternative: Alternative = "two-sided",
 ) -> Effect:
-    """Test of ratio_treatment = multiple · ratio_control, for a relative margin; see `compare_to_multiple`."""
+    """Test of ratio_treatment = multiple · ratio_control; see `effects.compare_to_multiple`."""
     return compare_estimates_to_multiple(
         ratio_estimate(control),
         ratio_estimate(treatment),
@@ -113,7 +113,7 @@ def linearise(arm: CoMoments, variables: Sequence[Ratio | int]) -> CoMoments:
             denominator = arm.means[variable.denominator]
             if denominator == 0:
                 raise ValueError(
-                    f"denominator: variable {variable.denominator} has mean 0; a ratio needs a denominator that occurs"
+                    f"denominator: variable {variable.denominator} has mean 0; a ratio needs another"
                 )
             ratio = arm.means[variable.numerator] / denominator
             row[variable.numerator] += 1 / denominator
