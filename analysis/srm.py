@@ -49,7 +49,7 @@ class SRM:
 
 
 def srm_test(observed: Sequence[int], planned: Sequence[float]) -> SRM:
-    """Test of observed units against planned shares: chi-squared, or exact where an expected count is below 5.
+    """Test of observed units against planned shares: chi-squared, or exact if an expected count is below 5.
 
     The switch depends on the plan and the total alone, never on how the total fell out, and `SRM.method`
     tells which test it was. Arms with planned share 0 do not exist: they are left out, and their units
