@@ -1,13 +1,8 @@
 """How many units a declared test needs, what a given number of units can detect, and how long it takes."""
 
 from analysis.power.comparison import Comparison
-from analysis.power.means import (
-    MeansComparison,
-    ratio_variance,
-    sample_size_means,
-    sample_size_quantile,
-    sample_size_ratio,
-)
+from analysis.power.linearised import ratio_variance, sample_size_quantile, sample_size_ratio
+from analysis.power.means import MeansComparison, sample_size_means
 from analysis.power.plan import PowerPlan, design_effect
 from analysis.power.proportions import ProportionsComparison, sample_size_proportions
 from analysis.power.requirements import LargestRequirement, SplitBeta, largest_requirement, split_beta
