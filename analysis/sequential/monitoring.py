@@ -145,11 +145,8 @@ def analyse(
         for look in range(len(z))
     )
     found, reason = _at_stop(design, boundaries, z, stopped_at)
-    unit = (
-        1.0
-        if found is None or stopped_at is None
-        else math.sqrt(fractions[stopped_at - 1]) * scale[stopped_at - 1]
-    )
+    at_stop = (stopped_at or 1) - 1
+    unit = math.sqrt(fractions[at_stop]) * scale[at_stop]
     return SequentialAnalysis(
         boundaries=boundaries,
         z=tuple(z),
@@ -179,7 +176,7 @@ def boundaries_at(
     fractions = check_information(information)
     if any(t >= 1 for t in fractions[:-1]):
         raise ValueError(
-            f"information: {list(fractions)} has a look after one at 1 or above, where all of alpha was spent; "
+            f"information: {list(fractions)} has a look after one at 1 or above, which spent all of alpha; "
             "give looks up to that one only"
         )
     final = final or fractions[-1] >= 1

@@ -16,7 +16,8 @@ class Replays:
 
     Attributes:
         stopped_at: number of the look that ended the replay, from 1; 0 where it was still going on.
-        efficacy, harm, futility: whether it ended so. All false where it reached its last look without a crossing.
+        efficacy, harm, futility: whether it ended so. All false where it reached its last look without a
+            crossing.
     """
 
     stopped_at: NDArray[np.int64]
@@ -36,8 +37,8 @@ def replay(
 
     Args:
         design: the plan.
-        information: fractions at the looks, shape (looks,) when all replays share them, else (replays, looks).
-            Boundaries are found once for each distinct row, in about 0.1 ms a look.
+        information: fractions at the looks, shape (looks,) when all replays share them, else (replays,
+            looks). Boundaries are found once for each distinct row, in about 0.1 ms a look.
         z: statistics, shape (replays, looks).
         final: the last look ends the replay although its information is below 1.
         obey_futility: stop when futility is reached, also where it does not bind.
