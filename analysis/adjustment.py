@@ -140,8 +140,10 @@ def apply_adjustment(
 
 def _scale(control: CoMoments, treatment: CoMoments) -> NDArray[np.float64]:
     """Σ n·mean² over the arms, per variable: what a sum of squares is small beside."""
-    scale: NDArray[np.float64] = control.n * np.square(control.means)
-    return scale + treatment.n * np.square(treatment.means)
+    scale: NDArray[np.float64] = control.n * np.square(control.means) + treatment.n * np.square(
+        treatment.means
+    )
+    return scale
 
 
 def _reasons_not_used(

@@ -49,7 +49,7 @@ def adjust_dunnett(
     _check(alpha, alternative, n_control, n_treatments)
     if set(p_values) != set(n_treatments):
         raise ValueError(
-            f"n_treatments: {sorted(n_treatments)} are not the names in p_values, {sorted(p_values)}; give the "
+            f"n_treatments: {sorted(n_treatments)} are not the names {sorted(p_values)}; give the "
             "units of each treatment compared"
         )
     wrong = {name: p for name, p in p_values.items() if p is not None and not 0 <= p <= 1}

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import index
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -225,6 +226,7 @@ def exact_comoments(
     Raises:
         ValueError: if the lengths disagree, a scale is not positive, or the sums belong to no data
             (n·C_xx < S_x², or anything but zeros with n = 0).
+        TypeError: for a number that is not an integer.
     """
     k = len(sums)
     if not (len(cross) == len(scales) == len(centres) == k) or any(len(row) != k for row in cross):
@@ -232,27 +234,28 @@ def exact_comoments(
             f"sums, cross, scales, centres: lengths {k}, {len(cross)}, {len(scales)}, {len(centres)} do not "
             "agree; give one entry per variable and a square table of cross-products"
         )
-    if any(scale <= 0 for scale in scales):
-        raise ValueError(f"scales: {tuple(scales)} is not allowed; give integers above 0")
+    # Machine integers would overflow below; a float is a sum that has already lost digits, and is refused.
+    n = index(n)
+    S, C = [index(value) for value in sums], [[index(value) for value in row] for row in cross]
+    scale, centre = [index(value) for value in scales], [index(value) for value in centres]
+    if any(value <= 0 for value in scale):
+        raise ValueError(f"scales: {tuple(scale)} is not allowed; give integers above 0")
     if n == 0:
-        if any(sums) or any(any(row) for row in cross):
+        if any(S) or any(any(row) for row in C):
             raise ValueError("n: 0 units cannot have sums other than 0; give the count of the same units")
         return CoMoments(0, (0.0,) * k, ((0.0,) * k,) * k)
     if n < 0:
         raise ValueError(f"n: {n} is not allowed; give the number of units, 0 or more")
-    means = tuple(
-        float(Fraction(n * centre + total, n * scale))
-        for total, scale, centre in zip(sums, scales, centres, strict=True)
-    )
+    means = tuple(float(Fraction(n * centre[i] + S[i], n * scale[i])) for i in range(k))
     table = [[0.0] * k for _ in range(k)]
     for i in range(k):
-        if n * cross[i][i] < sums[i] ** 2:
+        if n * C[i][i] < S[i] ** 2:
             raise ValueError(
-                f"cross[{i}][{i}]: {cross[i][i]} is below sums² / n, which no data can give; "
+                f"cross[{i}][{i}]: {C[i][i]} is below sums² / n, which no data can give; "
                 "take sums and cross-products of the same rows"
             )
         for j in range(i, k):
-            centred = Fraction(n * cross[i][j] - sums[i] * sums[j], n * scales[i] * scales[j])
+            centred = Fraction(n * C[i][j] - S[i] * S[j], n * scale[i] * scale[j])
             table[i][j] = table[j][i] = float(centred)
     return CoMoments(n, means, tuple(map(tuple, table)))
 
