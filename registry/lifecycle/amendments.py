@@ -1,0 +1,326 @@
+"""Changes of a locked plan, in the open: administrative ones at once, material ones with approval.
+
+How late a change comes is computed from the record and the logs, never typed:
+
+    A   before the first exposure: everything may be amended
+    B   after it, outcomes closed to all: only what `paths.FORBIDDEN_AFTER_EXPOSURE` does not list
+    C   after outcomes were read, by anybody or by a look, or released: nothing; what is wanted becomes an
+        exploratory analysis
+
+Reason codes after Lakens (2024), "When and how to deviate from a preregistration", Collabra: Psychology
+10(1).
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from registry import ledger
+from registry.acts import Act, act, load_experiment
+from registry.canonical import Document
+from registry.database import Registry
+from registry.lifecycle.checks import (
+    MINIMUM_REASON,
+    first_exposure,
+    keep_plan,
+    new_owner,
+    note_clashes,
+    note_short_reason,
+    reserve,
+)
+from registry.lifecycle.drafting import plan_of
+from registry.lifecycle.paths import Change, differences, forbidden_after_exposure
+from registry.lifecycle.proposals import (
+    AMENDMENT,
+    EXPLORATORY,
+    note_open_already,
+    note_own_proposal,
+    propose,
+    required_proposal,
+    settle,
+)
+from registry.lifecycle.registration import Exposure
+from registry.lifecycle.states import permit
+from registry.records import Experiment, Label, Plan, Proposal, State
+from registry.tables import plans
+
+
+class ReasonCode(StrEnum):
+    """Why a plan is changed."""
+
+    UNFORESEEN_EVENT = "unforeseen event"
+    ERROR_IN_THE_PLAN = "error in the plan"
+    MISSING_INFORMATION = "missing information"
+    UNTESTED_ASSUMPTION_VIOLATED = "untested assumption violated"
+    SUPPORTING_HYPOTHESIS_FALSIFIED = "supporting hypothesis falsified"
+
+
+class Inference(StrEnum):
+    """What the change does to how severely the hypothesis is tested."""
+
+    MORE_SEVERE = "more severe"
+    LESS_SEVERE = "less severe"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+class Timing(StrEnum):
+    """How late a change comes."""
+
+    BEFORE_EXPOSURE = "A"
+    OUTCOMES_CLOSED = "B"
+    OUTCOMES_SEEN = "C"
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What a material change has to say for itself."""
+
+    code: ReasonCode
+    explanation: str
+    inference: Inference
+
+
+_SEEN: Final = (ledger.READ_OUTCOMES, "seal look", "release")
+"""Acts after which somebody, or the look's rule, knows something of the outcomes."""
+
+
+def amend(
+    registry: Registry,
+    actor: str,
+    experiment: str,
+    plan: Plan,
+    exposure: Exposure,
+    *,
+    amendment: Amendment | None = None,
+    seen: int | None = None,
+) -> Experiment:
+    """Change a locked plan: saved at once without a material difference, else when the reviewer approves.
+
+    Args:
+        exposure: what the logs say now.
+        amendment: reason code, explanation and effect on inference; needed for a material change.
+    """
+    plan.checked()
+    with act(registry, actor, "amend", experiment) as doing:
+        current = doing.experiment(seen)
+        old = plan_of(doing, current)
+        changes = differences(old.material, plan.material)
+        if changes:
+            _propose(doing, current, plan, changes, exposure, amendment)
+        else:
+            _save_administrative(doing, current, old, plan)
+    return _read(registry, experiment)
+
+
+def approve_amendment(
+    registry: Registry, actor: str, experiment: str, exposure: Exposure, *, seen: int | None = None
+) -> Experiment:
+    """Approve the proposed amendment: the plan's next version. Its timing is computed again, as of now."""
+    with act(registry, actor, "approve amendment", experiment) as doing:
+        current = doing.experiment(seen)
+        permit(doing, current)
+        proposal = required_proposal(doing, AMENDMENT)
+        note_own_proposal(doing, proposal)
+        old, plan = plan_of(doing, current), _proposed(doing, current, proposal)
+        changes = differences(old.material, plan.material)
+        timing = _timing(doing, current, exposure)
+        _note_forbidden(doing, changes, timing)
+        note_clashes(doing, current.id, plan.title, plan)
+        doing.refuse_if_objections()
+        reads = ledger.count(doing.connection, current.id, (ledger.READ_OUTCOMES,))
+        version = current.plan_version + 1
+        settle(doing, proposal, "approved", None)
+        columns = keep_plan(doing, plan)
+        doing.insert(
+            plans,
+            {
+                "experiment": current.id,
+                "version": version,
+                "sha256": plan.sha256,
+                "written_sha256": columns["draft_written_sha256"],
+                "locked_by": actor,
+                "locked_at": doing.now,
+                "proposal": proposal.number,
+                "timing": timing,
+                "outcome_reads_before": reads,
+            },
+        )
+        reserve(doing, current.id, plan)
+        labels = {*current.labels} | ({Label.SELF_REVIEWED} if current.owned_by(actor) else set())
+        doing.change_experiment(plan_version=version, labels=sorted(labels), **columns)
+        doing.facts = _facts(changes, timing) | {"outcome_reads_before": reads}
+        doing.summary = f"Approved the amendment: plan version {version}, {plan.sha256[:12]}, class {timing}."
+    return _read(registry, experiment)
+
+
+def reject_amendment(
+    registry: Registry, actor: str, experiment: str, reason: str, *, seen: int | None = None
+) -> Experiment:
+    """Reject the proposed amendment; the plan stays as it is."""
+    with act(registry, actor, "reject amendment", experiment) as doing:
+        permit(doing, doing.experiment(seen))
+        proposal = required_proposal(doing, AMENDMENT)
+        doing.reason = note_short_reason(doing, reason, "reject")
+        doing.refuse_if_objections()
+        settle(doing, proposal, "rejected", doing.reason)
+        doing.change_experiment()
+        doing.summary = "Rejected the amendment."
+    return _read(registry, experiment)
+
+
+def declare_exploratory(
+    registry: Registry, actor: str, experiment: str, analysis: str, *, seen: int | None = None
+) -> Experiment:
+    """Note an analysis that the plan did not declare; it is exploratory for ever."""
+    with act(registry, actor, "declare exploratory", experiment) as doing:
+        permit(doing, doing.experiment(seen))
+        text = note_short_reason(doing, analysis, "declare exploratory")
+        doing.refuse_if_objections()
+        number = propose(doing, EXPLORATORY, {"analysis": text}, status="noted")
+        doing.change_experiment()
+        doing.facts = {"number": number}
+        doing.reason = text
+        doing.summary = "Declared an exploratory analysis."
+    return _read(registry, experiment)
+
+
+def _propose(
+    doing: Act,
+    current: Experiment,
+    plan: Plan,
+    changes: tuple[Change, ...],
+    exposure: Exposure,
+    amendment: Amendment | None,
+) -> None:
+    permit(doing, current)
+    timing = _timing(doing, current, exposure)
+    _note_forbidden(doing, changes, timing)
+    note_open_already(doing, AMENDMENT)
+    if amendment is None:
+        doing.object(
+            f"The change is material: {_names(changes)}.",
+            when_possible="with a reason code, an "
+            f"explanation ({MINIMUM_REASON['amend']} characters or more) "
+            "and the effect on inference.",
+            what_to_do=f"Give one of: {', '.join(ReasonCode)}; effect on inference: {', '.join(Inference)}.",
+        )
+    else:
+        doing.reason = note_short_reason(doing, amendment.explanation, "amend")
+    if new_owner(doing, current, plan):
+        doing.object(
+            "The owner changes in the same step.",
+            when_possible="as an amendment of its own.",
+            what_to_do="Hand it over first; then the new owner proposes the change.",
+        )
+    note_clashes(doing, current.id, plan.title, plan)
+    doing.refuse_if_objections()
+    if amendment is None:
+        raise AssertionError("a material change without an amendment was refused above")
+    columns = keep_plan(doing, plan)
+    number = propose(
+        doing,
+        AMENDMENT,
+        {
+            "code": amendment.code.value,
+            "explanation": amendment.explanation.strip(),
+            "inference": amendment.inference.value,
+            "timing_when_proposed": timing.value,
+            "diff": _diff(changes),
+            "title": plan.title.strip(),
+            "administrative": plan.administrative,
+        },
+        sha256=columns["draft_sha256"],
+        written_sha256=columns["draft_written_sha256"],
+    )
+    doing.change_experiment()
+    doing.facts = _facts(changes, timing) | {"proposal": number}
+    doing.summary = f"Proposed an amendment, class {timing}: {_names(changes)}."
+
+
+def _save_administrative(doing: Act, current: Experiment, old: Plan, plan: Plan) -> None:
+    permit(doing, current, "amend administrative")
+    handed_over = new_owner(doing, current, plan)
+    if plan.title.strip() != current.title and current.closed_at is None:
+        note_clashes(doing, current.id, plan.title, None)
+    doing.refuse_if_objections()
+    columns = keep_plan(doing, plan) | handed_over
+    changed = [name for name, value in columns.items() if getattr(current, name) != value]
+    if changed:
+        doing.change_experiment(**columns)
+        doing.facts = {
+            "diff": _diff(
+                differences(_administrative(current, old), _administrative_of(plan, handed_over, current))
+            )
+        }
+        doing.summary = "Changed administrative fields; the plan stays as locked."
+
+
+def _administrative(current: Experiment, old: Plan) -> Document:
+    return {**old.administrative, "title": current.title, "owner": current.owner}
+
+
+def _administrative_of(plan: Plan, handed_over: dict[str, Any], current: Experiment) -> Document:
+    return {
+        **plan.administrative,
+        "title": plan.title.strip(),
+        "owner": handed_over.get("owner", current.owner),
+    }
+
+
+def _proposed(doing: Act, current: Experiment, proposal: Proposal) -> Plan:
+    if proposal.sha256 is None or proposal.written_sha256 is None:
+        raise ValueError(f"{current.id}: proposal {proposal.number} holds no plan")
+    material: Document = json.loads(doing.document(proposal.sha256))
+    return Plan(
+        material=material,
+        administrative=current.administrative,
+        sha256=proposal.sha256,
+        written=doing.document(proposal.written_sha256),
+        title=current.title,
+    )
+
+
+def _timing(doing: Act, current: Experiment, exposure: Exposure) -> Timing:
+    if current.released_at is not None or ledger.count(doing.connection, current.id, _SEEN):
+        return Timing.OUTCOMES_SEEN
+    exposed = first_exposure(current.first_exposure_at, exposure.first_exposure_at) is not None
+    exposed = exposed or exposure.data_complete or current.state is not State.REGISTERED
+    return Timing.OUTCOMES_CLOSED if exposed else Timing.BEFORE_EXPOSURE
+
+
+def _note_forbidden(doing: Act, changes: tuple[Change, ...], timing: Timing) -> None:
+    if timing is Timing.OUTCOMES_SEEN:
+        doing.object(
+            "Outcomes have been read or released: the plan cannot change any more.",
+            when_possible="never for this experiment.",
+            what_to_do="Declare it as an exploratory analysis, or clone the plan as a new experiment.",
+        )
+    elif timing is Timing.OUTCOMES_CLOSED:
+        for what, names in forbidden_after_exposure(changes).items():
+            doing.object(
+                f"Units have been exposed, and the change touches {what} ({', '.join(names)}).",
+                when_possible="only before the first exposure.",
+                what_to_do="Clone the plan as a new experiment.",
+            )
+
+
+def _facts(changes: tuple[Change, ...], timing: Timing) -> dict[str, Any]:
+    return {"timing": timing.value, "diff": _diff(changes)}
+
+
+def _diff(changes: tuple[Change, ...]) -> list[dict[str, Any]]:
+    return [
+        {"field": change.name, "change": change.kind.value, "old": change.old, "new": change.new}
+        for change in changes
+    ]
+
+
+def _names(changes: tuple[Change, ...]) -> str:
+    return ", ".join(change.name for change in changes)
+
+
+def _read(registry: Registry, experiment: str) -> Experiment:
+    with registry.reading() as connection:
+        return load_experiment(connection, experiment)

@@ -1,0 +1,169 @@
+"""Conditions that several acts share: reasons long enough, names and slots nobody else holds, closing."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from registry.actors import Person, Role, find_person
+from registry.acts import Act
+from registry.canonical import canonical_json
+from registry.lifecycle import paths
+from registry.lifecycle.states import CLOSED
+from registry.records import Experiment, Plan, Reservation, State
+from registry.tables import experiments, proposals, reservations
+
+MINIMUM_REASON: Final = {
+    "request changes": 20,
+    "register late": 20,
+    "withdraw": 20,
+    "stop by hand": 20,
+    "hold look": 10,
+    "abandon": 20,
+    "amend": 50,
+    "reject": 20,
+    "declare exploratory": 20,
+    "decide": 30,
+    "decide against the verdict": 100,
+}
+"""How many characters a reason needs at least."""
+
+_UNLOCKED: Final = frozenset({State.DRAFT, State.IN_REVIEW})
+
+
+def note_short_reason(act: Act, reason: str | None, what: str) -> str:
+    """The reason without surrounding space; noted as an objection when it is too short to be one."""
+    text = (reason or "").strip()
+    needed = MINIMUM_REASON[what]
+    if len(text) < needed:
+        act.object(
+            f"The reason has {len(text)} characters; to {what}, {needed} are needed.",
+            when_possible=f"with a reason of at least {needed} characters.",
+            what_to_do="Say why, so that a stranger understands it in a year.",
+        )
+    return text
+
+
+def note_clashes(act: Act, experiment: str, title: str, plan: Plan | None) -> None:
+    """Note what another open experiment holds already: the title, the salt, slots of the layer."""
+    open_states = [state.value for state in State if state not in CLOSED and state is not State.DRAFT]
+    columns = (experiments.c.id, experiments.c.title, experiments.c.state, experiments.c.assignment_key)
+    others = select(*columns).where(experiments.c.state.in_(open_states), experiments.c.id != experiment)
+    key = None if plan is None else paths.assignment_key(plan.material)
+    for other in act.connection.execute(others.order_by(experiments.c.number)):
+        if _title_key(other.title) == _title_key(title):
+            act.object(
+                f"{other.id} is open and has the same title, {other.title!r}.",
+                when_possible=f"with another title, or once {other.id} is closed.",
+                what_to_do="Say in the title what is different.",
+            )
+        if key is not None and other.assignment_key == key and State(other.state) not in _UNLOCKED:
+            act.object(
+                f"{other.id} is open and assigns with the same salt, {key!r}: the arms would coincide.",
+                when_possible=f"with another salt, or once {other.id} is closed.",
+                what_to_do="Give assignment.salt a value of its own.",
+            )
+    if plan is not None and (wanted := paths.reservation(plan.material)) is not None:
+        _note_taken_slots(act, experiment, wanted)
+
+
+def reserve(act: Act, experiment: str, plan: Plan) -> None:
+    """Hold the slots that the plan asks for, in place of any held before."""
+    release_slots(act, experiment)
+    wanted = paths.reservation(plan.material)
+    if wanted is not None:
+        row = {"layer": wanted.layer, "first_slot": wanted.first_slot, "end_slot": wanted.end_slot}
+        act.insert(reservations, {"experiment": experiment} | row)
+
+
+def release_slots(act: Act, experiment: str) -> None:
+    """Give the slots back, if any are held."""
+    held = select(reservations.c.experiment).where(reservations.c.experiment == experiment)
+    if act.connection.execute(held).first() is not None:
+        act.delete(reservations, {"experiment": experiment})
+
+
+def close(act: Act, experiment: Experiment) -> dict[str, Any]:
+    """End what an open experiment holds; gives the column that says when."""
+    release_slots(act, experiment.id)
+    still_open = select(proposals.c.number).where(
+        proposals.c.experiment == experiment.id, proposals.c.status == "open"
+    )
+    for number in act.connection.execute(still_open).scalars().all():
+        act.update(proposals, {"experiment": experiment.id, "number": number}, {"status": "lapsed"})
+    return {} if experiment.closed_at else {"closed_at": act.now}
+
+
+def note_unfit_reviewer(act: Act, experiment: Experiment, reviewer: str) -> None:
+    """Note why this person cannot review this experiment."""
+    person = find_person(act.connection, reviewer)
+    if person is None or not person.has(Role.REVIEWER):
+        act.object(
+            f"{reviewer!r} is not a reviewer here.",
+            when_possible="with a person who has the role Reviewer.",
+            what_to_do="Name another, or ask an admin to grant the role.",
+        )
+    elif experiment.owned_by(reviewer) and not person.one_person:
+        act.object(
+            f"{reviewer} owns {experiment.id}, or did: nobody reviews their own plan.",
+            when_possible="with another reviewer.",
+            what_to_do="Name somebody who never owned it.",
+        )
+
+
+def new_owner(act: Act, experiment: Experiment, plan: Plan) -> dict[str, Any]:
+    """The columns to change when the plan names another owner than the experiment has."""
+    named = plan.administrative.get("owner") or experiment.owner
+    if named == experiment.owner:
+        return {}
+    person: Person | None = find_person(act.connection, named)
+    if person is None or not person.has(Role.ANALYST):
+        act.object(
+            f"{named!r} is not an analyst here.",
+            when_possible="with an owner who has the role Analyst.",
+            what_to_do="Name another, or ask an admin to grant the role.",
+        )
+    if named == experiment.reviewer:
+        act.object(
+            f"{named} reviews {experiment.id} and cannot own it too.",
+            when_possible="with another owner.",
+            what_to_do="Name somebody who does not review it.",
+        )
+    return {"owner": named, "past_owners": sorted({*experiment.past_owners, experiment.owner})}
+
+
+def keep_plan(act: Act, plan: Plan) -> dict[str, Any]:
+    """Keep a plan's documents; gives the experiment's columns that follow from it."""
+    return {
+        "title": plan.title.strip(),
+        "team": plan.administrative.get("team"),
+        "primary_metric": paths.primary_metric(plan.material),
+        "assignment_key": paths.assignment_key(plan.material),
+        "administrative": plan.administrative,
+        "draft_sha256": act.keep_document("plan", canonical_json(plan.material)),
+        "draft_written_sha256": act.keep_document("written plan", plan.written),
+    }
+
+
+def first_exposure(known: datetime | None, told: datetime | None) -> datetime | None:
+    """The earlier of two first exposures, either of which may be unknown."""
+    return min((moment for moment in (known, told) if moment is not None), default=None)
+
+
+def _note_taken_slots(act: Act, experiment: str, wanted: Reservation) -> None:
+    query = select(reservations).where(
+        reservations.c.layer == wanted.layer, reservations.c.experiment != experiment
+    )
+    for row in act.connection.execute(query.order_by(reservations.c.first_slot)):
+        held = Reservation(row.layer, row.first_slot, row.end_slot)
+        if held.overlaps(wanted):
+            act.object(
+                f"Slots {held.first_slot} up to {held.end_slot} of layer {held.layer!r} are held by "
+                f"{row.experiment}; the plan asks for {wanted.first_slot} up to {wanted.end_slot}.",
+                when_possible=f"with slots nobody holds, or once {row.experiment} is closed.",
+                what_to_do="Give assignment.layer other slots.",
+            )
+
+
+def _title_key(title: str) -> str:
+    return " ".join(title.casefold().split())
