@@ -60,8 +60,9 @@ def mcnemar_exact(table: PairedTable, *, alternative: Alternative = "two-sided")
     them is Binomial(b + c, 1/2); two-sided is twice the smaller tail. Without discordant pairs p is 1.
     """
     check_alternative(alternative)
-    b, m = table.candidate_only, table.discordant
-    upper, lower = float(binom.sf(b - 1, m, 0.5)), float(binom.cdf(b, m, 0.5))
+    b, c, m = table.candidate_only, table.champion_only, table.discordant
+    # a fair coin's lower tail is its upper tail with the sides exchanged, to the last digit
+    upper, lower = float(binom.sf(b - 1, m, 0.5)), float(binom.sf(c - 1, m, 0.5))
     p = {"greater": upper, "less": lower, "two-sided": min(1.0, 2 * min(upper, lower))}[alternative]
     return _of_table(table, "exact", alternative, None, p)
 
@@ -73,9 +74,9 @@ def mcnemar_midp(table: PairedTable, *, alternative: Alternative = "two-sided") 
     smaller mid-p tail, which is 1 when the discordant pairs are evenly split.
     """
     check_alternative(alternative)
-    b, m = table.candidate_only, table.discordant
-    seen = float(binom.pmf(b, m, 0.5))
-    upper, lower = float(binom.sf(b, m, 0.5)) + seen / 2, float(binom.cdf(b - 1, m, 0.5)) + seen / 2
+    b, c, m = table.candidate_only, table.champion_only, table.discordant
+    seen = float(binom.pmf(min(b, c), m, 0.5))
+    upper, lower = float(binom.sf(b, m, 0.5)) + seen / 2, float(binom.sf(c, m, 0.5)) + seen / 2
     p = {"greater": upper, "less": lower, "two-sided": min(1.0, 2 * min(upper, lower))}[alternative]
     return _of_table(table, "midp", alternative, None, p)
 

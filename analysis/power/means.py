@@ -1,4 +1,4 @@
-"""Sample size for a difference of means, and the comparison behind every estimate with a variance per unit."""
+"""Sample size for a difference of means, the comparison behind every estimate with a variance per unit."""
 
 import math
 from collections.abc import Iterable, Sequence
