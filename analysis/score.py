@@ -178,7 +178,15 @@ def _restricted_rates(xc: Array, nc: Array, xt: Array, nt: Array, d: Array) -> t
 
 
 def _difference_variance(xc: Array, nc: Array, xt: Array, nt: Array, delta: Array, factor: bool) -> Array:
-    pc, pt = _restricted_rates(xc, nc, xt, nt, delta)
+    # Ṽ is the same for failures; counting the rarer of the two keeps the digits of a rate next to 1.
+    failures = xc + xt > (nc + nt) / 2
+    pc, pt = _restricted_rates(
+        np.where(failures, nc - xc, xc),
+        nc,
+        np.where(failures, nt - xt, xt),
+        nt,
+        np.where(failures, -delta, delta),
+    )
     N = nc + nt
     variance: Array = (pc * (1 - pc) / nc + pt * (1 - pt) / nt) * (N / (N - 1) if factor else 1.0)
     return variance
