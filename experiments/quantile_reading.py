@@ -1,0 +1,171 @@
+"""The declared second pass of a quantile metric: order statistics and per-unit counts, exact at any thread count.
+
+The requests of one metric are counted by value once; after that the quantile at any level is a look-up in those counts:
+the smallest value with at least a share q of the requests at or below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from analysis.moments import CoMoments, exact_comoments
+from analysis.quantiles import QuantileArm, outer_levels
+from experiments.contracts import Contract
+from experiments.design import Measure
+from experiments.engines.duckdb import DuckDB
+from experiments.logs import OutcomeLog
+from experiments.quantities import Base, Span, scaled
+from experiments.sql import MICROSECONDS, Step, ident, moment, text
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileSums:
+    """A quantile in one arm, in scaled integers: estimate, bounds at its outer levels, and per-unit sums.
+
+    ``sums`` and ``products`` are of (requests at or below the estimate, all requests) over units with a request.
+    """
+
+    experiment: str
+    arm: int
+    level: str | None
+    requests: int
+    units: int
+    estimate: int
+    sums: tuple[int, int]
+    products: tuple[int, int, int]
+    lower: int | None
+    upper: int | None
+
+
+def read_quantile(
+    engine: DuckDB,
+    measure: Measure,
+    log: OutcomeLog,
+    contract: Contract,
+    exposed: tuple[int, int] | None,
+    alpha: float,
+    segment: str | None = None,
+) -> tuple[QuantileSums, ...]:
+    """Count one metric's requests by value and by unit, and look its quantiles up.
+
+    Args:
+        alpha: two-sided error of the outer levels, that of the interval to be made.
+        segment: an attribute whose levels are kept apart.
+    """
+    metric = measure.metric
+    if metric.quantile is None or metric.event is None:
+        raise ValueError(f"{metric.reference} is a {metric.type}, not a quantile")
+    engine.run(_requests(measure, log, contract, exposed, segment))
+    engine.run(
+        Step(
+            "request_values",
+            "CREATE OR REPLACE TEMP TABLE request_values AS SELECT experiment, arm, level, value, requests, "
+            "sum(requests) OVER (PARTITION BY experiment, arm, level ORDER BY value) AS at_or_below, "
+            "sum(requests) OVER (PARTITION BY experiment, arm, level) AS in_all "
+            "FROM (SELECT experiment, arm, level, value, count(*) AS requests FROM requests "
+            "GROUP BY experiment, arm, level, value) AS counted",
+        )
+    )
+    totals = engine.run(
+        Step(
+            "request_totals",
+            "SELECT DISTINCT experiment, arm, level, in_all FROM request_values ORDER BY ALL",
+        )
+    )
+    found = []
+    for experiment, arm, level, in_all in totals:
+        place = f"experiment = {text(experiment)} AND arm = {int(arm)} AND level IS NOT DISTINCT FROM " + (
+            "NULL" if level is None else text(level)
+        )
+        q = Fraction(str(metric.quantile))
+        estimate = _at(engine, place, q, int(in_all))
+        row = engine.run(
+            Step(
+                "request_moments",
+                "SELECT count(*), sum(a), sum(b), sum(a * a), sum(a * b), sum(b * b) FROM (SELECT "
+                f"CAST(count(CASE WHEN value <= {estimate} THEN 1 END) AS HUGEINT) AS a, CAST(count(*) AS HUGEINT) AS b "
+                f"FROM requests WHERE {place} GROUP BY uid) AS by_unit",
+            )
+        )[0]
+        units, a, b, aa, ab, bb = (int(value) for value in row)
+        levels = outer_levels(comoments(units, (a, b), (aa, ab, bb)), metric.quantile, alpha=alpha)
+        lower = upper = None
+        if levels.lower is not None and levels.upper is not None:
+            lower = _at(engine, place, Fraction(levels.lower), int(in_all))
+            upper = _at(engine, place, Fraction(levels.upper), int(in_all))
+        found.append(
+            QuantileSums(
+                str(experiment),
+                int(arm),
+                None if level is None else str(level),
+                int(in_all),
+                units,
+                estimate,
+                (a, b),
+                (aa, ab, bb),
+                lower,
+                upper,
+            )
+        )
+    return tuple(found)
+
+
+def comoments(units: int, sums: tuple[int, int], products: tuple[int, int, int]) -> CoMoments:
+    """Co-moments over units of (requests at or below, all requests)."""
+    aa, ab, bb = products
+    return exact_comoments(units, sums, ((aa, ab), (ab, bb)), (1, 1), (0, 0))
+
+
+def quantile_arm(sums: QuantileSums, q: float, scale: int, alpha: float) -> QuantileArm:
+    """The arm as ``analysis.quantiles`` takes it."""
+    levels = outer_levels(comoments(sums.units, sums.sums, sums.products), q, alpha=alpha)
+    bounds = (
+        (None, None) if sums.lower is None or sums.upper is None else (sums.lower / scale, sums.upper / scale)
+    )
+    return QuantileArm(levels, sums.estimate / scale, *bounds)
+
+
+def _at(engine: DuckDB, place: str, level: Fraction, in_all: int) -> int:
+    rank = max(1, ceil(level * in_all))
+    rows = engine.run(
+        Step("quantile", f"SELECT min(value) FROM request_values WHERE {place} AND at_or_below >= {rank}")
+    )
+    return int(rows[0][0])
+
+
+def _requests(
+    measure: Measure,
+    log: OutcomeLog,
+    contract: Contract,
+    exposed: tuple[int, int] | None,
+    segment: str | None,
+) -> Step:
+    """Every request of the metric in its unit's own window, with a value."""
+    metric = measure.metric
+    event = metric.event or ""
+    span = Span(metric.starts, measure.window)
+    value = ident("event " + event) if log.wide else "value"
+    whole = scaled(f"outcomes.{value}", Base(0, event, "total", span, metric.decimals), contract, log)
+    where = [f"outcomes.{value} IS NOT NULL"]
+    if not log.wide:
+        where.append(f"outcomes.event = {text(event)}")
+    if contract.time_column is not None and exposed is not None:
+        since = "epoch_us(outcomes.occurred_at) - mature.exposed_us"
+        earliest, latest = exposed[0] + span.start * MICROSECONDS, exposed[1] + span.end * MICROSECONDS
+        where += [
+            f"outcomes.occurred_at >= {moment(earliest, with_zone=contract.time_has_zone)}",
+            f"outcomes.occurred_at < {moment(latest, with_zone=contract.time_has_zone)}",
+            f"{since} >= {span.start * MICROSECONDS}",
+            f"{since} < {span.end * MICROSECONDS}",
+        ]
+    level = "CAST(NULL AS VARCHAR)"
+    if segment is not None:
+        level = f"coalesce(CAST(mature.{ident('attribute ' + segment)} AS VARCHAR), '(none)')"
+    return Step(
+        "requests",
+        f"CREATE OR REPLACE TEMP TABLE requests AS SELECT mature.experiment, mature.arm, {level} AS level, mature.uid, "
+        f"{whole} AS value FROM ({contract.sql}) AS outcomes JOIN mature ON outcomes.unit = mature.unit "
+        f"WHERE {' AND '.join(where)}",
+    )
