@@ -226,7 +226,7 @@ def test_units_that_are_not_exposed_are_assigned_and_do_as_control_does(tmp_path
 
 
 def test_exact_traffic_has_exactly_the_declared_number_of_units(tmp_path: Path) -> None:
-    scenario = replace(SMALL, exact=True, units_per_day=333 + 1 / 3, weekdays=(1,) * 7)
+    scenario = replace(SMALL, exact=True, units_per_day=333 + 1 / 3, weekdays=(3,) * 7)
     assert write_traffic(tmp_path, [scenario]).assignments == 1_000
 
 

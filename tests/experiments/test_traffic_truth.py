@@ -57,7 +57,7 @@ SCENARIO = Scenario(
             mean=3.0,
             dispersion=0.8,
             effects=(
-                Effect(0.5, relative=True, segment=("country", "de")),
+                Effect(2.0, relative=True, segment=("country", "de")),
                 Effect(0.1, relative=True, arm="treatment"),
                 Effect(-0.3, arm="treatment", segment=("device", "phone")),
             ),
@@ -91,7 +91,7 @@ SCENARIO = Scenario(
             ratio=0.15,
             per_unit=6,
             clustering=0.2,
-            effects=(Effect(0.02, arm="treatment"), Effect(0.1, segment=("country", "jp"))),
+            effects=(Effect(0.02, arm="treatment"), Effect(0.6, segment=("country", "jp"))),
         ),
     ),
     seed=20261102,
@@ -173,14 +173,14 @@ def test_the_mean_and_spread_of_a_units_outcome_are_those_declared(
 def test_the_declared_effects_are_the_differences_of_the_truth() -> None:
     assert of("purchase").arms[1].effect == pytest.approx(0.03)
     assert of("purchase").arms[1].relative_effect == pytest.approx(0.15)
-    # 3 sessions, half as many again for the 30 % in de; treated a tenth more, and 0.3 less on phones.
-    baseline = 3.0 * (1 + 0.5 * 0.3)
+    # 3 sessions, three times as many for the 30 % in de; treated a tenth more, and 0.3 less on phones.
+    baseline = 3.0 * (1 + 2 * 0.3)
     assert of("session").arms[0].mean == pytest.approx(baseline)
     assert of("session").arms[1].effect == pytest.approx(0.1 * baseline - 0.3 * 0.7)
     assert of("rating").arms[1].effect == pytest.approx(5)
     assert of("latency_ms").arms[0].mean == pytest.approx(180 * (1 + 0.4 * 0.7))
     assert of("latency_ms").arms[1].relative_effect == pytest.approx(0.05)
-    assert of("click").arms[0].mean == pytest.approx(0.15 + 0.1 * 0.2)
+    assert of("click").arms[0].mean == pytest.approx(0.15 + 0.6 * 0.2)
     assert [arm.effect for arm in of("search").arms] == [0, 0]
 
 
@@ -228,6 +228,11 @@ def test_the_ratio_and_its_linearised_spread_are_those_declared(
     assert clicks.max() > 3
     assert np.all(clicks <= views)
     assert_near(views.mean(), 6, views.std() / len(views) ** 0.5)
+    # 1 + a negative binomial of mean 5 and dispersion 1, whose second moment is 5 + 2 · 25.
+    declared = SCENARIO.outcomes[-1]
+    assert isinstance(declared, Ratio)
+    assert declared.views_squared == 1 + 2 * 5 + 5 + 2 * 25
+    assert_near((views**2).mean(), declared.views_squared, (views**2).std() / len(views) ** 0.5)
     assert_near(clicks.sum() / views.sum(), truth.mean, truth.sd / len(views) ** 0.5)
     squares = ((clicks - truth.mean * views) / 6) ** 2
     assert_near(squares.mean(), truth.sd**2, squares.std() / len(views) ** 0.5)
@@ -254,14 +259,14 @@ def test_the_history_does_not_know_the_arm(logs: duckdb.DuckDBPyConnection) -> N
 
 
 def test_an_effect_in_a_segment_is_in_that_segment_alone(logs: duckdb.DuckDBPyConnection) -> None:
-    """Sessions: a tenth more, on phones 0.3 less than that; in de on a base half as high again."""
+    """Sessions: a tenth more, on phones 0.3 less than that; in de on a base three times as high."""
     cells = logs.execute(
         """SELECT country, device, arm, avg(y), stddev_samp(y), count(*) FROM per_unit
         WHERE event = 'session' GROUP BY ALL"""
     ).fetchall()
     assert len(cells) == 12
     for country, device, arm, mean, sd, n in cells:
-        base = 4.5 if country == "de" else 3.0
+        base = 9.0 if country == "de" else 3.0
         treated = base * 1.1 - (0.3 if device == "phone" else 0)
         assert_near(mean, base if arm == "control" else treated, sd / n**0.5)
 
