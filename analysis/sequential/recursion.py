@@ -122,7 +122,7 @@ def upper_critical_value(
         if not below <= z + move <= above:
             move = 0.5 * (below + above) - z
         z += move
-        if abs(move) <= 1e-13 * (1 + abs(z)):
+        if abs(move) <= 1e-13 * (1 + abs(z)) or abs(excess) <= 1e-15:
             return z
     raise ArithmeticError(
         f"no critical value found for probability {probability} at information {information}"
