@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -93,6 +94,8 @@ class Experiment:
     team: str | None
     primary_metric: str | None
     assignment_key: str | None
+    """The experiment's key in the logs."""
+    salt: str | None
     administrative: Document
     plan_version: int
     """The version of the locked plan; 0 until one is locked."""
@@ -189,18 +192,17 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The slots of a layer, from `first_slot` up to but without `end_slot`, that an open experiment holds."""
+    """The part of a layer, from `start` up to but without `end`, that an open experiment holds.
+
+    Shares of the layer are exact, 0 to 1: a third is a third.
+    """
 
     layer: str
-    first_slot: int
-    end_slot: int
+    start: Fraction
+    end: Fraction
 
     def overlaps(self, other: "Reservation") -> bool:
-        return (
-            self.layer == other.layer
-            and self.first_slot < other.end_slot
-            and other.first_slot < self.end_slot
-        )
+        return self.layer == other.layer and self.start < other.end and other.start < self.end
 
 
 def experiment_from(row: RowMapping) -> Experiment:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,9 @@ def show(registry: Registry, experiment: str) -> Dossier:
             looks=taken,
             decision=signed,
             proposals=tuple(proposal_from(row) for row in _rows(connection, proposals, experiment)),
-            reservation=Reservation(held["layer"], held["first_slot"], held["end_slot"]) if held else None,
+            reservation=Reservation(held["layer"], Fraction(held["start"]), Fraction(held["end"]))
+            if held
+            else None,
             outcome_reads=ledger.count(connection, experiment, (ledger.READ_OUTCOMES,)),
             history=tuple(ledger.entries(connection, entity=experiment)),
         )

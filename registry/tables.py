@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import (
     JSON,
     Boolean,
-    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -83,6 +82,7 @@ experiments = Table(
     Column("team", Text),
     Column("primary_metric", Text),
     Column("assignment_key", Text, index=True),
+    Column("salt", Text, index=True),
     Column("administrative", JSON, nullable=False),
     Column("plan_version", Integer, nullable=False),
     Column("draft_sha256", _HASH, ForeignKey("documents.sha256"), nullable=False),
@@ -172,9 +172,8 @@ reservations = Table(
     metadata,
     Column("experiment", _NAME, ForeignKey("experiments.id"), primary_key=True),
     Column("layer", _NAME, nullable=False, index=True),
-    Column("first_slot", Integer, nullable=False),
-    Column("end_slot", Integer, nullable=False),
-    CheckConstraint("first_slot < end_slot", name="slots_in_order"),
+    Column("start", _NAME, nullable=False),
+    Column("end", _NAME, nullable=False),
 )
 
 ledger = Table(

@@ -96,7 +96,7 @@ def amend(
     amendment: Amendment | None = None,
     seen: int | None = None,
 ) -> Experiment:
-    """Change a locked plan: saved at once without a material difference, else when the reviewer approves.
+    """Change a locked plan: material differences once the reviewer approves, administrative ones at once.
 
     Args:
         exposure: what the logs say now.
@@ -228,13 +228,11 @@ def _propose(
             "inference": amendment.inference.value,
             "timing_when_proposed": timing.value,
             "diff": _diff(changes),
-            "title": plan.title.strip(),
-            "administrative": plan.administrative,
         },
         sha256=columns["draft_sha256"],
         written_sha256=columns["draft_written_sha256"],
     )
-    doing.change_experiment()
+    doing.change_experiment(**{name: columns[name] for name in ("title", "team", "administrative")})
     doing.facts = _facts(changes, timing) | {"proposal": number}
     doing.summary = f"Proposed an amendment, class {timing}: {_names(changes)}."
 

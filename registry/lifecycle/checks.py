@@ -1,6 +1,7 @@
 """Conditions that several acts share: reasons long enough, names and slots nobody else holds, closing."""
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -45,11 +46,13 @@ def note_short_reason(act: Act, reason: str | None, what: str) -> str:
 
 
 def note_clashes(act: Act, experiment: str, title: str, plan: Plan | None) -> None:
-    """Note what another open experiment holds already: the title, the salt, slots of the layer."""
+    """Note what another open experiment holds already: the title, the key or salt, a part of the layer."""
     open_states = [state.value for state in State if state not in CLOSED and state is not State.DRAFT]
-    columns = (experiments.c.id, experiments.c.title, experiments.c.state, experiments.c.assignment_key)
-    others = select(*columns).where(experiments.c.state.in_(open_states), experiments.c.id != experiment)
-    key = None if plan is None else paths.assignment_key(plan.material)
+    others = select(
+        *(experiments.c[name] for name in ("id", "title", "state", "assignment_key", "salt"))
+    ).where(experiments.c.state.in_(open_states), experiments.c.id != experiment)
+    keys = {"key": paths.ASSIGNMENT_KEY, "salt": paths.SALT}
+    asked = {name: paths.text_at(plan.material, path) for name, path in keys.items()} if plan else {}
     for other in act.connection.execute(others.order_by(experiments.c.number)):
         if _title_key(other.title) == _title_key(title):
             act.object(
@@ -57,27 +60,29 @@ def note_clashes(act: Act, experiment: str, title: str, plan: Plan | None) -> No
                 when_possible=f"with another title, or once {other.id} is closed.",
                 what_to_do="Say in the title what is different.",
             )
-        if key is not None and other.assignment_key == key and State(other.state) not in _UNLOCKED:
+        held = {"key": other.assignment_key, "salt": other.salt}
+        same = [name for name, value in asked.items() if value is not None and held[name] == value]
+        if same and State(other.state) not in _UNLOCKED:
             act.object(
-                f"{other.id} is open and assigns with the same salt, {key!r}: the arms would coincide.",
-                when_possible=f"with another salt, or once {other.id} is closed.",
-                what_to_do="Give assignment.salt a value of its own.",
+                f"{other.id} is open with the same assignment {' and '.join(same)}, {asked[same[0]]!r}.",
+                when_possible=f"with another {' and '.join(same)}, or once {other.id} is closed.",
+                what_to_do=f"Give assignment.{same[0]} a value of its own, or the arms would coincide.",
             )
     if plan is not None and (wanted := paths.reservation(plan.material)) is not None:
-        _note_taken_slots(act, experiment, wanted)
+        _note_taken_layer(act, experiment, wanted)
 
 
 def reserve(act: Act, experiment: str, plan: Plan) -> None:
-    """Hold the slots that the plan asks for, in place of any held before."""
-    release_slots(act, experiment)
+    """Hold the part of a layer that the plan asks for, in place of any held before."""
+    give_back(act, experiment)
     wanted = paths.reservation(plan.material)
     if wanted is not None:
-        row = {"layer": wanted.layer, "first_slot": wanted.first_slot, "end_slot": wanted.end_slot}
+        row = {"layer": wanted.layer, "start": str(wanted.start), "end": str(wanted.end)}
         act.insert(reservations, {"experiment": experiment} | row)
 
 
-def release_slots(act: Act, experiment: str) -> None:
-    """Give the slots back, if any are held."""
+def give_back(act: Act, experiment: str) -> None:
+    """Give a held part of a layer back."""
     held = select(reservations.c.experiment).where(reservations.c.experiment == experiment)
     if act.connection.execute(held).first() is not None:
         act.delete(reservations, {"experiment": experiment})
@@ -85,7 +90,7 @@ def release_slots(act: Act, experiment: str) -> None:
 
 def close(act: Act, experiment: Experiment) -> dict[str, Any]:
     """End what an open experiment holds; gives the column that says when."""
-    release_slots(act, experiment.id)
+    give_back(act, experiment.id)
     still_open = select(proposals.c.number).where(
         proposals.c.experiment == experiment.id, proposals.c.status == "open"
     )
@@ -138,7 +143,8 @@ def keep_plan(act: Act, plan: Plan) -> dict[str, Any]:
         "title": plan.title.strip(),
         "team": plan.administrative.get("team"),
         "primary_metric": paths.primary_metric(plan.material),
-        "assignment_key": paths.assignment_key(plan.material),
+        "assignment_key": paths.text_at(plan.material, paths.ASSIGNMENT_KEY),
+        "salt": paths.text_at(plan.material, paths.SALT),
         "administrative": plan.administrative,
         "draft_sha256": act.keep_document("plan", canonical_json(plan.material)),
         "draft_written_sha256": act.keep_document("written plan", plan.written),
@@ -150,18 +156,18 @@ def first_exposure(known: datetime | None, told: datetime | None) -> datetime | 
     return min((moment for moment in (known, told) if moment is not None), default=None)
 
 
-def _note_taken_slots(act: Act, experiment: str, wanted: Reservation) -> None:
+def _note_taken_layer(act: Act, experiment: str, wanted: Reservation) -> None:
     query = select(reservations).where(
         reservations.c.layer == wanted.layer, reservations.c.experiment != experiment
     )
-    for row in act.connection.execute(query.order_by(reservations.c.first_slot)):
-        held = Reservation(row.layer, row.first_slot, row.end_slot)
+    for row in act.connection.execute(query.order_by(reservations.c.experiment)):
+        held = Reservation(row.layer, Fraction(row.start), Fraction(row.end))
         if held.overlaps(wanted):
             act.object(
-                f"Slots {held.first_slot} up to {held.end_slot} of layer {held.layer!r} are held by "
-                f"{row.experiment}; the plan asks for {wanted.first_slot} up to {wanted.end_slot}.",
-                when_possible=f"with slots nobody holds, or once {row.experiment} is closed.",
-                what_to_do="Give assignment.layer other slots.",
+                f"{row.experiment} holds {held.start} up to {held.end} of layer {held.layer!r}; the plan "
+                f"asks for {wanted.start} up to {wanted.end}.",
+                when_possible=f"with a part nobody holds, or once {row.experiment} is closed.",
+                what_to_do="Give assignment.layer another start and end.",
             )
 
 

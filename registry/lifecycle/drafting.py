@@ -136,7 +136,15 @@ def clone(registry: Registry, actor: str, experiment: str) -> Experiment:
         _require_analyst(doing)
         source = load_experiment(doing.connection, experiment)
         administrative = {name: value for name, value in source.administrative.items() if name != "owner"}
-        names = ("title", "team", "primary_metric", "assignment_key", "draft_sha256", "draft_written_sha256")
+        names = (
+            "title",
+            "team",
+            "primary_metric",
+            "assignment_key",
+            "salt",
+            "draft_sha256",
+            "draft_written_sha256",
+        )
         columns = {name: getattr(source, name) for name in names} | {"administrative": administrative}
         _insert(doing, source.kind, columns, cloned_from=source.id)
         doing.summary = f"Began {doing.entity} as a clone of {source.id}: {source.title}."

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, Final
 
 from registry.canonical import Document, canonical_json
 from registry.records import Reservation
 
-ASSIGNMENT_SALT: Final = ("assignment", "salt")
+ASSIGNMENT_KEY: Final = ("assignment", "key")
+SALT: Final = ("assignment", "salt")
 LAYER: Final = ("assignment", "layer")
 PRIMARY_METRIC: Final = ("primary", "metric", "name")
 PRIMARY_METRIC_VERSION: Final = ("primary", "metric", "version")
@@ -61,7 +63,14 @@ def _downward(change: Change) -> bool:
 
 
 def _harm_stop(change: Change) -> bool:
-    return "harm_stop" in (change.old, change.new)
+    return any("harm" in str(role) for role in (change.old, change.new))
+
+
+def _not_merely_longer(change: Change) -> bool:
+    """A larger sample takes longer, so durations may grow; all else in the rule decides the looks."""
+    if change.path[1:2] in {("minimum_duration",), ("maximum_duration",)}:
+        return _downward(change)
+    return change.path[1:2] not in {("if_short",), ("part_weeks_reason",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +86,15 @@ class Forbidden:
         pattern = tuple(self.pattern.split("."))
         if _matches(change.path, pattern):
             return self.when(change)
+        if change.path[-1:] == (ORDER,):
+            return False
         # A value that stood where the pattern expects something deeper: nobody can tell what it held there.
         return _matches(change.path, pattern[: len(change.path)]) and change.old not in (None, [], {})
 
 
 FORBIDDEN_AFTER_EXPOSURE: Final = (
     Forbidden("primary.metric.**", _any, "the primary metric"),
-    Forbidden("primary.direction.**", _any, "the direction"),
-    Forbidden("hypothesis.direction.**", _any, "the direction"),
-    Forbidden("hypothesis.metric.**", _any, "the primary metric"),
+    Forbidden("hypothesis.expect.**", _any, "the direction"),
     Forbidden("purpose.**", _any, "the purpose"),
     Forbidden("primary.alpha.**", _any, "alpha"),
     Forbidden("primary.sides.**", _any, "the number of sides"),
@@ -97,19 +106,20 @@ FORBIDDEN_AFTER_EXPOSURE: Final = (
     Forbidden("guardrails.*.alpha", _of_what_was_there, "alpha"),
     Forbidden("guardrails.*.role", _of_what_was_there, "what a guardrail is for"),
     Forbidden("guardrails.*.role", _harm_stop, "a harm stop"),
-    Forbidden("guardrails.*.harm_stop.**", _any, "a harm stop"),
-    Forbidden("stopping.**", _any, "the stopping rule and its looks"),
+    Forbidden("multiple_treatments.**", _any, "alpha over several treatments"),
+    Forbidden("stopping.**", _not_merely_longer, "the stopping rule and its looks"),
     Forbidden("validity.**", _any, "the validity checks and their alpha"),
     Forbidden("eligibility.**", _any, "who is excluded"),
     Forbidden("rules.**", _any, "the rules for exclusion, units in several arms and missing outcomes"),
     Forbidden("power.n_per_arm.**", _downward, "the sample, downward"),
     # Units would move between arms, or the planned shares no longer describe those assigned before.
     Forbidden("units.**", _any, "the units"),
-    Forbidden("assignment.salt", _any, "the assignment"),
+    Forbidden("assignment.**", _any, "the assignment"),
     Forbidden("arms.*.name", _any, "the arms"),
     Forbidden("arms.(order)", _any, "the arms"),
     Forbidden("arms.*.share", _any, "the planned shares"),
     Forbidden("decision_rule.**", _any, "the decision rule"),
+    Forbidden("which_ships.**", _any, "the decision rule"),
 )
 """Registration form and amendment classes: timing class B. What is not listed may be amended in class B."""
 
@@ -132,14 +142,14 @@ def primary_metric(material: Document) -> str | None:
     return str(name) if version is None else f"{name}@{version}"
 
 
-def assignment_key(material: Document) -> str | None:
-    """What makes two experiments assign the same units the same way: the salt."""
-    salt = at(material, ASSIGNMENT_SALT)
-    return None if salt is None else str(salt)
+def text_at(material: Document, path: Path) -> str | None:
+    """The text at a path, or None where the document has none."""
+    value = at(material, path)
+    return None if value is None else str(value)
 
 
 def reservation(material: Document) -> Reservation | None:
-    """The slots of a layer the plan asks for, `{"name": "search", "slots": [0, 5000]}`, end excluded.
+    """The part of a layer the plan asks for: `{"name": "search", "start": "0", "end": "1/3"}`, end excluded.
 
     Raises:
         ValueError: for anything else that is not null.
@@ -148,19 +158,15 @@ def reservation(material: Document) -> Reservation | None:
     if layer is None:
         return None
     try:
-        first, end = layer["slots"]
-        held = Reservation(str(layer["name"]), first, end)
-    except (TypeError, KeyError, ValueError):
-        held = Reservation("", 0, 0)
-    whole = all(
-        isinstance(slot, int) and not isinstance(slot, bool) for slot in (held.first_slot, held.end_slot)
-    )
-    if not held.layer or not whole or not 0 <= held.first_slot < held.end_slot:
+        part = Reservation(str(layer["name"]), Fraction(layer["start"]), Fraction(layer["end"]))
+    except (TypeError, KeyError, ValueError, ZeroDivisionError):
+        part = None
+    if part is None or not part.layer or not 0 <= part.start < part.end <= 1:
         raise ValueError(
-            f"assignment.layer: {canonical_json(layer)} is not allowed; give a name and two whole slots in "
-            'order, for example {"name": "search", "slots": [0, 5000]}'
+            f"assignment.layer: {canonical_json(layer)} is not allowed; give a name and two shares from "
+            '0 to 1 in order, for example {"name": "search", "start": "0", "end": "1/3"}'
         )
-    return held
+    return part
 
 
 def forbidden_after_exposure(changes: tuple[Change, ...]) -> dict[str, list[str]]:
@@ -219,11 +225,14 @@ def _names(items: list[Any]) -> list[str] | None:
 
 
 def _name(item: Any) -> str | None:
+    """An arm's name; a guardrail's metric, with the segment in which it must hold."""
     if not isinstance(item, dict):
         return None
-    metric = item.get("metric")
+    metric, segment = item.get("metric"), item.get("segment")
     name = item.get("name", metric.get("name") if isinstance(metric, dict) else None)
-    return name if isinstance(name, str) and name else None
+    if not isinstance(name, str) or not name:
+        return None
+    return f"{name} by {segment}" if isinstance(segment, str) else name
 
 
 def _matches(path: Path, pattern: Path) -> bool:
@@ -236,6 +245,9 @@ def _matches(path: Path, pattern: Path) -> bool:
 
 
 def _is_at_most(value: Any, limit: Any) -> bool:
+    """Whether a number, or each of as many numbers, is at most the limit; anything else is not."""
+    if isinstance(value, list) and isinstance(limit, list):
+        return len(value) == len(limit) and all(map(_is_at_most, value, limit))
     numbers = all(
         isinstance(number, int | float) and not isinstance(number, bool) for number in (value, limit)
     )

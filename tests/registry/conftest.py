@@ -27,41 +27,60 @@ REASON = "Because the reason has to be long enough for a stranger to follow."
 LONG_REASON = REASON * 2
 
 MATERIAL: dict[str, Any] = {
-    "hypothesis": {"because": "…", "metric": "task_success", "direction": "increase"},
+    "schema": "design/1",
+    "hypothesis": {"because": "it ranks better", "expect": "increase", "population": "all eligible units"},
     "purpose": "superiority",
     "units": {"randomisation": "user", "analysis": "user"},
-    "eligibility": {"country": ["NL"]},
     "arms": [
-        {"name": "control", "share": 0.5, "version": "v6"},
-        {"name": "treatment", "share": 0.5, "version": "v7"},
+        {"name": "control", "share": "1/2", "version": "v6"},
+        {"name": "treatment", "share": "1/2", "version": "v7"},
     ],
-    "assignment": {"salt": "ranker-7", "layer": None, "exposure": "served"},
+    "assignment": {
+        "key": "ranker-7",
+        "method": "fairtrial",
+        "salt": "ranker-7",
+        "layer": None,
+        "exposure": "assignment",
+    },
+    "eligibility": [{"attribute": "country", "is": "NL"}],
     "primary": {
-        "metric": {"name": "task_success", "version": 3, "direction": "increase", "type": "proportion"},
+        "metric": {"name": "task_success", "version": 3, "type": "proportion", "direction": "increase"},
+        "role": "primary",
+        "test": "score",
         "alpha": 0.05,
         "sides": 2,
-        "mde": 0.015,
-        "test": "pooled z",
         "covariates": [],
+        "mde": {"kind": "absolute", "value": 0.015},
+        "margin": None,
     },
     "guardrails": [
         {
-            "metric": {"name": "p95_latency", "version": 1},
-            "margin": {"value": 20.0, "kind": "absolute"},
+            "metric": {"name": "p95_latency", "version": 1, "type": "quantile", "direction": "decrease"},
+            "role": "must-hold",
             "alpha": 0.025,
-            "role": "must hold",
+            "margin": {"kind": "absolute", "value": 20.0},
+            "reason": "twenty milliseconds cost less than a thousandth of sessions",
+            "segment": None,
         }
     ],
-    "secondary": [],
+    "secondary": {"metrics": [], "multiplicity": "holm"},
     "segments": [],
-    "window": "7d",
-    "label_delay": "0d",
-    "power": {"power": 0.8, "n_per_arm": 13480},
-    "stopping": {"kind": "fixed"},
-    "rules": {"several_arms": "exclude", "missing_outcomes": "failure"},
+    "window": 604800,
+    "label_delay": 0,
+    "maturity": 604800,
+    "power": {"power": 0.8, "n_per_arm": [13480, 13480], "binding": "task_success@3"},
+    "stopping": {
+        "rule": "fixed",
+        "minimum_duration": 1814400,
+        "maximum_duration": 3628800,
+        "step": 604800,
+        "if_short": "read",
+    },
+    "rules": {"several_arms": "exclude", "missing_outcomes": "as the metric says"},
     "validity": {"alpha": 0.001},
-    "sources": ["logs"],
-    "decision_rule": "R-3",
+    "multiple_treatments": None,
+    "decision_rule": "R-1",
+    "source": "main",
 }
 
 
@@ -89,8 +108,8 @@ class Team:
 
     def plan(self, **edit: Any) -> Plan:
         self.made += 1
-        salt = {"assignment.salt": f"salt-{self.made}"}
-        return make_plan(f"Experiment number {self.made}", edit=salt | edit)
+        own = {"assignment.key": f"key-{self.made}", "assignment.salt": f"salt-{self.made}"}
+        return make_plan(f"Experiment number {self.made}", edit=own | edit)
 
     def draft(self, plan: Plan | None = None) -> Experiment:
         return lifecycle.create_draft(self.registry, "mira", plan or self.plan())

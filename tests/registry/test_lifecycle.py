@@ -232,24 +232,33 @@ def test_an_exposure_from_before_the_lock_that_comes_to_light_later_labels_it_la
     assert Label.LATE in started.labels
 
 
-def test_two_open_experiments_share_no_title_no_salt_and_no_slot(team: Any, plan: Callable[..., Any]) -> None:
-    layer = {"name": "search", "slots": [0, 5000]}
-    first = team.registered(plan("Ranker v7 vs v6", edit={"assignment.layer": layer}))
+def test_two_open_experiments_share_no_title_no_key_no_salt_and_no_part_of_a_layer(
+    team: Any, plan: Callable[..., Any]
+) -> None:
+    third = {"name": "search", "start": "0", "end": "1/3"}
+    first = team.registered(plan("Ranker v7 vs v6", edit={"assignment.layer": third}))
 
+    overlapping = {"name": "search", "start": "0.3333", "end": "1/2"}
     with pytest.raises(Refused) as refusal:
-        team.in_review(
-            plan("ranker  V7 vs v6", edit={"assignment.layer": {"name": "search", "slots": [4999, 6000]}})
-        )
-    title, salt, slots = refusal.value.problems
+        team.in_review(plan("ranker  V7 vs v6", edit={"assignment.layer": overlapping}))
+    title, assignment, layer = refusal.value.problems
     assert "same title" in title.reason
-    assert "same salt, 'ranker-7'" in salt.reason
-    assert "Slots 0 up to 5000 of layer 'search' are held by EXP-0001" in slots.reason
+    assert "same assignment key and salt, 'ranker-7'" in assignment.reason
+    assert "EXP-0001 holds 0 up to 1/3 of layer 'search'" in layer.reason
 
-    edit = {"assignment.salt": "another", "assignment.layer": {"name": "search", "slots": [5000, 6000]}}
-    team.registered(plan("Ranker v8 vs v6", edit=edit))
+    own = {"assignment.key": "ranker-8", "assignment.salt": "ranker-8"}
+    beside = {"name": "search", "start": "1/3", "end": "1/2"}
+    team.registered(plan("Ranker v8 vs v6", edit=own | {"assignment.layer": beside}))
     lifecycle.withdraw(team.registry, "mira", first.id, REASON)
-    team.registered(plan("Ranker v7 vs v6", edit={"assignment.layer": layer}))
+    team.registered(plan("Ranker v7 vs v6", edit={"assignment.layer": third}))
     assert verify(team.registry).ok
+
+
+def test_a_salt_of_its_own_does_not_excuse_the_same_key(team: Any, plan: Callable[..., Any]) -> None:
+    team.registered(plan("One title of many"))
+    assert "same assignment key, 'ranker-7'" in refused_for(
+        lambda: team.in_review(plan("Another title of many", edit={"assignment.salt": "own"}))
+    )
 
 
 def test_of_two_plans_in_review_with_one_salt_the_first_lock_wins(
@@ -257,19 +266,27 @@ def test_of_two_plans_in_review_with_one_salt_the_first_lock_wins(
 ) -> None:
     one, two = team.in_review(plan("One title of many")), team.in_review(plan("Another title of many"))
     lifecycle.register(team.registry, "ola", one.id, UNSEEN)
-    assert "same salt" in refused_for(lambda: lifecycle.register(team.registry, "ola", two.id, UNSEEN))
+    assert "same assignment key and salt" in refused_for(
+        lambda: lifecycle.register(team.registry, "ola", two.id, UNSEEN)
+    )
 
 
-def test_a_layer_that_makes_no_sense_is_named(team: Any) -> None:
-    for layer in (
-        {"name": "search", "slots": [5, 5]},
-        {"name": "search"},
+@pytest.mark.parametrize(
+    "layer",
+    [
         "search",
-        {"name": "", "slots": [0, 1]},
-    ):
-        draft = team.draft(team.plan(**{"assignment.layer": layer}))
-        with pytest.raises(ValueError, match=r"assignment\.layer"):
-            lifecycle.submit(team.registry, "mira", draft.id, reviewer="ola")
+        {"name": "search"},
+        {"name": "", "start": "0", "end": "1"},
+        {"name": "search", "start": "1/2", "end": "1/2"},
+        {"name": "search", "start": "0", "end": "3/2"},
+        {"name": "search", "start": "0", "end": "1/0"},
+        {"name": "search", "start": "none", "end": "1"},
+    ],
+)
+def test_a_layer_that_makes_no_sense_is_named(team: Any, layer: Any) -> None:
+    draft = team.draft(team.plan(**{"assignment.layer": layer}))
+    with pytest.raises(ValueError, match=r"assignment\.layer"):
+        lifecycle.submit(team.registry, "mira", draft.id, reviewer="ola")
 
 
 # Running and looks

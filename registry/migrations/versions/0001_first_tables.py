@@ -103,6 +103,7 @@ def _create_tables() -> None:
         sa.Column("team", sa.Text(), nullable=True),
         sa.Column("primary_metric", sa.Text(), nullable=True),
         sa.Column("assignment_key", sa.Text(), nullable=True),
+        sa.Column("salt", sa.Text(), nullable=True),
         sa.Column("administrative", sa.JSON(), nullable=False),
         sa.Column("plan_version", sa.Integer(), nullable=False),
         sa.Column("draft_sha256", sa.String(length=64), nullable=False),
@@ -143,6 +144,7 @@ def _create_tables() -> None:
     )
     op.create_index(op.f("ix_experiments_assignment_key"), "experiments", ["assignment_key"], unique=False)
     op.create_index(op.f("ix_experiments_owner"), "experiments", ["owner"], unique=False)
+    op.create_index(op.f("ix_experiments_salt"), "experiments", ["salt"], unique=False)
     op.create_index(op.f("ix_experiments_state"), "experiments", ["state"], unique=False)
     op.create_table(
         "roles",
@@ -249,9 +251,8 @@ def _create_tables() -> None:
         "reservations",
         sa.Column("experiment", sa.String(length=100), nullable=False),
         sa.Column("layer", sa.String(length=100), nullable=False),
-        sa.Column("first_slot", sa.Integer(), nullable=False),
-        sa.Column("end_slot", sa.Integer(), nullable=False),
-        sa.CheckConstraint("first_slot < end_slot", name=op.f("ck_reservations_slots_in_order")),
+        sa.Column("start", sa.String(length=100), nullable=False),
+        sa.Column("end", sa.String(length=100), nullable=False),
         sa.ForeignKeyConstraint(
             ["experiment"], ["experiments.id"], name=op.f("fk_reservations_experiment_experiments")
         ),
