@@ -32,6 +32,8 @@ class Written:
 def write_traffic(folder: Path, scenarios: Sequence[Scenario], until: datetime | None = None) -> Written:
     """Write ``LOG/dt=YYYY-MM-DD/EXPERIMENT.parquet`` for the three logs, and ``truth.json``.
 
+    A day that was over by ``until`` has an empty file ``_SUCCESS`` beside its rows: nothing more will come.
+
     With ``until`` (UTC) the logs are what a live system would have written by then; a later call with a later
     ``until`` adds what came in between and changes no earlier row.
 
@@ -49,6 +51,7 @@ def write_traffic(folder: Path, scenarios: Sequence[Scenario], until: datetime |
                 if has_arrived(scenario, log, day, until):
                     write_partition(folder / log / f"dt={day}" / f"{scenario.experiment}.parquet", table)
                     counts[log] += table.num_rows
+    mark_complete_days(folder, until)
     truth_file = folder / "truth.json"
     truth_file.parent.mkdir(parents=True, exist_ok=True)
     truth_file.write_text(json.dumps(truth_document(scenarios, until), indent=1), encoding="utf-8")
@@ -58,6 +61,13 @@ def write_traffic(folder: Path, scenarios: Sequence[Scenario], until: datetime |
 def write_partition(file: Path, table: pa.Table) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, file, row_group_size=ROW_GROUP, compression="zstd")
+
+
+def mark_complete_days(folder: Path, until: datetime) -> None:
+    for partition in folder.glob("*/dt=*"):
+        day = date.fromisoformat(partition.name.removeprefix("dt="))
+        if midnight(day) + timedelta(days=1) <= until:
+            (partition / "_SUCCESS").touch()
 
 
 def has_arrived(scenario: Scenario, log: Log, day: date, until: datetime) -> bool:

@@ -260,6 +260,16 @@ def test_a_late_partition_is_missing_until_it_arrives(tmp_path: Path) -> None:
     assert partition.exists()
 
 
+def test_a_day_is_marked_complete_once_it_is_over(tmp_path: Path) -> None:
+    write_traffic(tmp_path, [SMALL], until=datetime(2026, 11, 5, 12, tzinfo=UTC))
+    for log in ("assignments", "exposures", "outcomes"):
+        marked = {file.parent.name for file in (tmp_path / log).glob("*/_SUCCESS")}
+        assert marked == {f"dt={day}" for day in ("2026-10-31", *(f"2026-11-0{n}" for n in range(1, 5)))}
+        assert (tmp_path / log / "dt=2026-11-05" / "EXP-0001.parquet").exists()
+    write_traffic(tmp_path, [SMALL], until=datetime(2026, 11, 6, tzinfo=UTC))
+    assert (tmp_path / "outcomes" / "dt=2026-11-05" / "_SUCCESS").exists()
+
+
 def test_streaming_day_by_day_loses_no_row_and_repeats_none() -> None:
     days = list(days_of(SMALL))
     assert [day for day, _ in days] == sorted({day for day, _ in days})
