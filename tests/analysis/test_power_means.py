@@ -232,3 +232,25 @@ def test_all_the_problems_are_told_at_once():
         "design_effect",
         "inflation",
     ]
+
+
+def test_welch_power_uses_satterthwaites_degrees_of_freedom():
+    # 5 and 9 units with variances 4 and 1: v = 0.8 + 1/9, df = v² / (0.8²/4 + (1/9)²/8)
+    variance = 0.8 + 1 / 9
+    df = variance**2 / (0.8**2 / 4 + (1 / 9) ** 2 / 8)
+    by_hand = stats.nct.sf(stats.t.isf(0.025, df), df, 2.5 / math.sqrt(variance))
+    comparison = MeansComparison(2, 1, 2.5, approximation="welch-t")
+    assert power_of(comparison, (5, 9), PowerPlan()) == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_the_power_at_the_returned_n_takes_the_scalings_into_account():
+    comparison = MeansComparison(10, 10, 1)
+    plain = power_of(comparison, (600, 600), PowerPlan())
+    assert power_of(comparison, (1200, 1200), PowerPlan(design_effect=2)) == pytest.approx(plain, rel=1e-12)
+    assert power_of(comparison, (300, 300), PowerPlan(variance_reduction=0.5)) == pytest.approx(
+        plain, rel=1e-12
+    )
+    assert power_of(comparison, (630, 630), PowerPlan(inflation=1.05)) == pytest.approx(plain, rel=1e-12)
+    assert sample_size_means(10, 1, design_effect=3, inflation=1.1).achieved_power == pytest.approx(
+        0.8, abs=1e-3
+    )

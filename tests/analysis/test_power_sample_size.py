@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -39,10 +38,9 @@ def test_only_the_ratios_of_the_allocation_matter():
 
 
 def test_rounding_error_does_not_add_a_unit():
-    plan = PowerPlan()
-    exact = sample_size_means(1, 0.5)
-    scaled = sample_size(exact.comparisons, dataclasses.replace(plan, inflation=64 / exact.unrounded[0]))
-    assert scaled.n_per_arm == (64, 64)
+    for exact in range(20, 400):
+        sd = math.sqrt(exact / sample_size_means(1, 1).unrounded[0])
+        assert sample_size_means(sd, 1).n_per_arm == (exact, exact)
 
 
 @settings(max_examples=60, deadline=None)
