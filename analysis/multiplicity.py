@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from statsmodels.stats.multitest import multipletests
+import numpy as np
+from numpy.typing import NDArray
 
 from analysis.inference import check_level
 
 Adjustment = Literal["holm", "benjamini-hochberg", "bonferroni"]
-
-_STATSMODELS = {"holm": "holm", "benjamini-hochberg": "fdr_bh", "bonferroni": "bonferroni"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Family:
 
 
 def adjust(p_values: Mapping[str, float | None], *, method: Adjustment, alpha: float = 0.05) -> Family:
-    """Adjusted p-values of a family of hypotheses (statsmodels ``multipletests``).
+    """Adjusted p-values of a family of hypotheses.
 
     Args:
         p_values: by name; None for one that could not be computed.
@@ -73,11 +72,22 @@ def adjust(p_values: Mapping[str, float | None], *, method: Adjustment, alpha: f
         raise ValueError(f"p_values: {wrong} not allowed; give probabilities from 0 to 1, or None")
     missing = tuple(name for name, p in p_values.items() if p is None)
     members: dict[str, Adjusted] = {}
-    if p_values:
-        filled = [1.0 if p is None else p for p in p_values.values()]
-        adjusted = multipletests(filled, alpha=alpha, method=_STATSMODELS[method])[1]
-        for (name, p), q in zip(p_values.items(), adjusted, strict=True):
-            members[name] = (
-                Adjusted(None, None, False) if p is None else Adjusted(p, float(q), float(q) < alpha)
-            )
+    filled = np.array([1.0 if p is None else p for p in p_values.values()])
+    for (name, p), q in zip(p_values.items(), _adjusted(filled, method).tolist(), strict=True):
+        members[name] = Adjusted(None, None, False) if p is None else Adjusted(p, q, q < alpha)
     return Family(method, alpha, members, missing)
+
+
+def _adjusted(p: NDArray[np.float64], method: Adjustment) -> NDArray[np.float64]:
+    # Not statsmodels' multipletests, which is in the tests: its Holm collects garbage at every call, some 30 ms.
+    m = len(p)
+    if method == "bonferroni":
+        return np.minimum(m * p, 1.0)
+    order = np.argsort(p, kind="stable")
+    rank = np.arange(1, m + 1)
+    stepped = np.empty(m)
+    if method == "holm":
+        stepped[order] = np.maximum.accumulate((m - rank + 1) * p[order])
+    else:
+        stepped[order] = np.minimum.accumulate((m / rank * p[order])[::-1])[::-1]
+    return np.minimum(stepped, 1.0)

@@ -364,8 +364,8 @@ def test_miettinen_nurminen_decides_by_its_own_test():
 
 
 def test_intervals_agree_with_statsmodels():
-    # Not its score interval of a difference: statsmodels 0.15.0 has count0 · diff where the cubic of Miettinen &
-    # Nurminen has nobs0 · diff, which shows as soon as the null is away from 0.
+    # Not its score interval of a difference: statsmodels 0.15.0 has count0 · diff where
+    # Miettinen & Nurminen's cubic has nobs0 · diff, which shows as soon as the null is away from 0.
     newcombe = confint_proportions_2indep(60, 400, 45, 380, method="newcomb", compare="diff")
     assert shown_interval(Proportion(45, 380), Proportion(60, 400), "newcombe") == pytest.approx(
         newcombe, abs=1e-12
