@@ -89,7 +89,7 @@ def _units(
     if units.analysis is None or units.analysis == units.randomisation:
         return
     for path, reference in _references(primary, guardrails, Secondary()):
-        metric = catalogue[reference] if reference in catalogue else None
+        metric = catalogue.get(reference, None)
         if metric is not None and metric.type not in {"ratio", "quantile"}:
             yield (
                 path,

@@ -121,7 +121,7 @@ class Estimator:
             raise ValueError(f"no evidence for measure {index}, {variant}, segment {segment}")
         return family
 
-    def levels(self, index: int, segment: str) -> tuple[str, ...]:
+    def levels(self, segment: str) -> tuple[str, ...]:
         """Levels of a segment seen in any arm, also those without a single value of this measure."""
         by_attribute = dict(self.evidence.cohort.by_attribute)
         return tuple(dict.fromkeys(sorted(count.stratum for count in by_attribute.get(segment, ()))))

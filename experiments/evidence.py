@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from analysis.moments import CoMoments, exact_comoments
+from experiments import quantities
 from experiments.cohort import CutOff, Fate
+from experiments.design import Design
 from experiments.documents import sha256_of
-from experiments.quantile_reading import QuantileSums, read_quantile
+from experiments.engines.duckdb import DuckDB
+from experiments.quantile_reading import QuantileSums, quantile_sums
 from experiments.quantities import Family, Layout
 from experiments.reading import ArmCount, ArmSums, FateCount, Reading
 from experiments.sql import Step
@@ -97,11 +100,13 @@ class Evidence:
     outcomes: OutcomeEvidence | None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON values; exact sums as text, since they pass what a double can hold."""
+        values: dict[str, Any] = _plain(asdict(self))
+        return values
 
     @property
     def sha256(self) -> str:
-        return sha256_of(_plain(self.as_json()))
+        return sha256_of(self.as_json())
 
 
 def gather_cohort(reading: Reading, cut_off: CutOff) -> CohortEvidence:
@@ -128,27 +133,28 @@ def gather_outcomes(reading: Reading, cut_off: CutOff) -> OutcomeEvidence:
     reading.select_mature(cut_off)
     plan = reading.plan()
     reading.aggregate(plan)
-    return sums_of(reading, plan)
+    return sums_of(reading.engine, reading.design, plan)
 
 
-def sums_of(reading: Reading, plan: Layout, table: str = "per_unit") -> OutcomeEvidence:
-    """Sums over per-unit rows: those just made, or a sealed extract of them."""
-    design = reading.design
+def sums_of(engine: DuckDB, design: Design, plan: Layout) -> OutcomeEvidence:
+    """Sums over the per-unit tables: those just made from the logs, or those of a sealed extract."""
     families: list[FamilyEvidence] = []
     for family in plan.families:
-        families.append(_family(reading, family, None, table))
+        families.append(_family(engine, family, None))
         measure = design.measures[family.measure]
         if family.variant != "declared":
             continue
         if measure.segment is not None:
-            families.append(_family(reading, family, measure.segment, table))
+            families.append(_family(engine, family, measure.segment))
         if measure.role == "primary":
-            families += [_family(reading, family, segment, table) for segment in design.written.segments]
-    any_outcome, units = reading.units_with_outcomes(table)
-    return OutcomeEvidence(tuple(families), _quantiles(reading), any_outcome, units)
+            families += [_family(engine, family, segment) for segment in sorted(design.written.segments)]
+    joined = engine.run(
+        Step("join_rate", "SELECT count(CASE WHEN any_outcome THEN 1 END), count(*) FROM per_unit")
+    )[0]
+    return OutcomeEvidence(tuple(families), _quantiles(engine, design), int(joined[0]), int(joined[1]))
 
 
-def _family(reading: Reading, family: Family, segment: str | None, table: str) -> FamilyEvidence:
+def _family(engine: DuckDB, family: Family, segment: str | None) -> FamilyEvidence:
     return FamilyEvidence(
         family.measure,
         family.variant,
@@ -156,22 +162,34 @@ def _family(reading: Reading, family: Family, segment: str | None, table: str) -
         tuple(v.name for v in family.variables),
         tuple(v.scale for v in family.variables),
         tuple(v.centre for v in family.variables),
-        reading.sums(family, segment, table),
+        arm_sums(engine, family, segment),
     )
 
 
-def _quantiles(reading: Reading) -> tuple[QuantileEvidence, ...]:
+def arm_sums(engine: DuckDB, family: Family, segment: str | None) -> tuple[ArmSums, ...]:
+    """Exact sums per arm (and level) of one family, over the per-unit rows."""
+    width = len(family.variables)
+    at = 3 if segment is not None else 2
     found = []
-    for index, measure in enumerate(reading.design.measures):
+    for row in engine.run(quantities.moments_step(family, "per_unit", segment)):
+        level = None if segment is None else ("(none)" if row[2] is None else str(row[2]))
+        numbers = [int(value) for value in row[at:]]
+        sums, products = tuple(numbers[1 : 1 + width]), tuple(numbers[1 + width :])
+        found.append(ArmSums(str(row[0]), int(row[1]), level, numbers[0], sums, products))
+    return tuple(found)
+
+
+def _quantiles(engine: DuckDB, design: Design) -> tuple[QuantileEvidence, ...]:
+    found = []
+    for index, measure in enumerate(design.measures):
         if measure.metric.type != "quantile":
             continue
         alpha = measure.alpha if measure.sides == 2 else min(2 * measure.alpha, 0.5)
-        log, contract, exposed = reading.outcome_log_of(measure.metric.event or "")
         segments = [measure.segment]
         if measure.role == "primary":
-            segments += list(reading.design.written.segments)
+            segments += sorted(design.written.segments)
         for segment in dict.fromkeys(segments):
-            arms = read_quantile(reading.engine, measure, log, contract, exposed, alpha, segment)
+            arms = quantile_sums(engine, index, measure.metric, alpha, segment)
             found.append(QuantileEvidence(index, segment, alpha, 10**measure.metric.decimals, arms))
     return tuple(found)
 
@@ -193,10 +211,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Fate):
         return int(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _texts(item) if key in EXACT else _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+EXACT = frozenset({"sums", "products"})
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value]
 
 
 def units_in(fates: Sequence[FateCount], arm: int, *wanted: Fate) -> int:

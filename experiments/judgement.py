@@ -6,7 +6,7 @@ A failed validity check ends the work before any effect is computed: an INVALID 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -16,8 +16,7 @@ from analysis.guardrails import GuardrailState, worst
 from analysis.multiplicity import adjust
 from experiments import words
 from experiments.cohort import FATE_WORDS, Fate
-from experiments.design import Design, Measure
-from experiments.documents import sha256_of
+from experiments.design import Design
 from experiments.durations import DAY
 from experiments.estimates import (
     NON_INFERIORITY,
@@ -218,7 +217,7 @@ def _guardrail(estimator: Estimator, index: int, treatment: int) -> tuple[list[C
         return _guardrail_at(estimator, index, treatment, None, None)
     found: list[Comparison] = []
     states = []
-    for level in estimator.levels(index, measure.segment):
+    for level in estimator.levels(measure.segment):
         one, state = _guardrail_at(estimator, index, treatment, measure.segment, level)
         found += one
         states.append(state)
@@ -273,7 +272,7 @@ def _segments(estimator: Estimator) -> list[Segment]:
         for treatment in range(1, len(design.arms)):
             effects = {}
             rows = []
-            for level in estimator.levels(0, attribute):
+            for level in estimator.levels(attribute):
                 effect, _ = estimator.effect(0, treatment, alpha=0.05, segment=attribute, level=level)
                 effects[level] = effect
                 rows.append(
@@ -428,6 +427,8 @@ def _assemble(
             design_sha256=design.sha256,
             manifest=context.manifest,
             evidence_sha256=evidence.sha256,
+            # An INVALID readout shows no effect, so it keeps the counts of the cohort and only the hash of the rest.
+            evidence=evidence.as_json() if estimator else Evidence(evidence.cohort, None).as_json(),
             versions=versions(),
             statements=context.statements,
             ledger_head=context.ledger_head,
@@ -584,9 +585,10 @@ def paragraph(design: Design, readout: Readout) -> str:
     late = any(label in {"late", "retrospective"} for label in readout.registration.labels)
     when = "After exposure had begun" if late else "Before any unit was exposed"
     total = sum(units.analysed for units in readout.units)
+    held = "1 guardrail" if len(design.guardrails) == 1 else f"{len(design.guardrails)} guardrails"
     text = (
-        f"{when} we declared that {arms} would be compared with {design.control.name} on one metric, {primary_name}, which should "
-        f"{target}; that {len(design.guardrails)} guardrail{'s' if len(design.guardrails) != 1 else ''} had to hold; and when we would look. "
+        f"{when} we declared that {arms} would be compared with {design.control.name} on one metric, {primary_name}, "
+        f"which should {target}; that {held} had to hold; and when we would look. "
         f"{words.count(total)} units were analysed. "
     )
     if readout.verdict.code == "INVALID":
@@ -596,8 +598,8 @@ def paragraph(design: Design, readout: Readout) -> str:
     if primary.p_value is not None and primary.interval is not None and len(readout.primary) == 1:
         if design.primary.margin is None:
             text += (
-                f" The {words.level(primary.interval)} confidence interval is {words.amount(primary, primary.interval.low, signed=True, unit=False)} to "
-                f"{words.amount(primary, primary.interval.high, signed=True)}: intervals made this way contain the true value in "
+                f" The {words.level(primary.interval)} confidence interval is {words.bounds(primary)}: "
+                f"intervals made this way contain the true value in "
                 f"{words.level(primary.interval)} of experiments. A difference this large or larger would be seen in "
                 f"{_percent(primary.p_value)} of experiments if there were no true difference ({words.p(primary.p_value)})."
             )
@@ -622,19 +624,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def design_hash(material: Mapping[str, Any]) -> str:
-    return sha256_of(dict(material))
-
-
-__all__ = [
-    "Context",
-    "Judged",
-    "Measure",
-    "cohort_is_valid",
-    "judge_all",
-    "make_readout",
-    "validity_of",
-    "versions",
-]

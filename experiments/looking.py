@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as FilePath
 
-from experiments.cohort import CutOff
+from experiments.cohort import CutOff, Fate
 from experiments.design import Design
 from experiments.evidence import Evidence, gather_cohort, gather_outcomes
 from experiments.judgement import cohort_is_valid
@@ -17,7 +18,7 @@ from experiments.logs import OutcomeSources, Sources
 from experiments.manifest import Manifest
 from experiments.reading import Reading
 from experiments.readout import Check, Statement
-from experiments.sql import MICROSECONDS, Step
+from experiments.sql import MICROSECONDS, Step, at_moment
 from experiments.stopping import LookStatus, fixed_look, start_of_enrolment
 from experiments.validity import holds
 from experiments.watermark import Watermark
@@ -53,8 +54,6 @@ def status_of(design: Design, reading: Reading) -> tuple[LookStatus, Watermark]:
 
 def first_exposure(design: Design, sources: Sources) -> datetime | None:
     """When the first unit of this experiment was exposed; None without times or without units."""
-    from experiments.sql import at_moment
-
     with Reading(design, sources) as reading:
         reading.place_units()
         first = reading.first_exposure_us()
@@ -80,6 +79,7 @@ def take_look(
     threads: int | None = None,
     memory: str | None = None,
     sealed: Manifest | None = None,
+    before_outcomes: Callable[[int], None] | None = None,
 ) -> Taken:
     """Read the logs once at the look's cut-off.
 
@@ -90,19 +90,23 @@ def take_look(
         cut_off: where the cohort ends; by default what the stopping rule says.
         extract: where to write the frozen per-unit rows.
         sealed: read only the files that a seal names.
+        before_outcomes: called with the number of units just before their outcomes are read, to record the read.
     """
     with Reading(design, sources, outcomes, threads=threads, memory=memory, sealed=sealed) as reading:
         reading.place_units()
         status, watermark = status_of(design, reading)
         at = cut_off if cut_off is not None else status.cut_off
         cohort = gather_cohort(reading, at)
-        held = holds(design, cohort, joined=None, clock=reading.clock_oddities())
+        clock = reading.clock_oddities()
+        held = holds(design, cohort, joined=None, clock=clock)
         evidence = Evidence(cohort, None)
         due = status.due or cut_off is not None
         if due and not any(c.result == "hold" for c in held) and cohort_is_valid(design, evidence):
+            if before_outcomes is not None:
+                before_outcomes(sum(c.units for c in cohort.fates if c.fate is Fate.ANALYSED))
             outcome_evidence = gather_outcomes(reading, at)
             joined = (outcome_evidence.units_with_any, outcome_evidence.units)
-            held = holds(design, cohort, joined=joined, clock=reading.clock_oddities())
+            held = holds(design, cohort, joined=joined, clock=clock)
             evidence = Evidence(cohort, outcome_evidence)
             if extract is not None:
                 reading.write_extract(extract)

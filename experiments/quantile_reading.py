@@ -13,9 +13,10 @@ from math import ceil
 from analysis.moments import CoMoments, exact_comoments
 from analysis.quantiles import QuantileArm, outer_levels
 from experiments.contracts import Contract
-from experiments.design import Measure
+from experiments.design import Design
 from experiments.engines.duckdb import DuckDB
 from experiments.logs import OutcomeLog
+from experiments.metrics import Metric
 from experiments.quantities import Base, Span, scaled
 from experiments.sql import MICROSECONDS, Step, ident, moment, text
 
@@ -39,33 +40,59 @@ class QuantileSums:
     upper: int | None
 
 
-def read_quantile(
-    engine: DuckDB,
-    measure: Measure,
-    log: OutcomeLog,
-    contract: Contract,
-    exposed: tuple[int, int] | None,
-    alpha: float,
-    segment: str | None = None,
+def requests_step(
+    index: int, design: Design, log: OutcomeLog, contract: Contract, exposed: tuple[int, int] | None
+) -> Step:
+    """Every request of a quantile metric in its unit's own window that has a value, as table ``requests_<index>``."""
+    measure = design.measures[index]
+    metric = measure.metric
+    event = metric.event or ""
+    span = Span(metric.starts, measure.window)
+    value = ident("event " + event) if log.wide else "value"
+    whole = scaled(f"outcomes.{value}", Base(0, event, "total", span, metric.decimals), contract, log)
+    where = [f"outcomes.{value} IS NOT NULL"]
+    if not log.wide:
+        where.append(f"outcomes.event = {text(event)}")
+    if contract.time_column is not None and exposed is not None:
+        since = "epoch_us(outcomes.occurred_at) - mature.exposed_us"
+        earliest, latest = exposed[0] + span.start * MICROSECONDS, exposed[1] + span.end * MICROSECONDS
+        where += [
+            f"outcomes.occurred_at >= {moment(earliest, with_zone=contract.time_has_zone)}",
+            f"outcomes.occurred_at < {moment(latest, with_zone=contract.time_has_zone)}",
+            f"{since} >= {span.start * MICROSECONDS}",
+            f"{since} < {span.end * MICROSECONDS}",
+        ]
+    attributes = "".join(f", mature.{ident('attribute ' + name)}" for name in design.attributes)
+    return Step(
+        f"requests_{index}",
+        f"CREATE OR REPLACE TEMP TABLE requests_{index} AS SELECT mature.experiment, mature.arm, mature.uid{attributes}, "
+        f"{whole} AS value FROM ({contract.sql}) AS outcomes JOIN mature ON outcomes.unit = mature.unit "
+        f"WHERE {' AND '.join(where)}",
+    )
+
+
+def quantile_sums(
+    engine: DuckDB, index: int, metric: Metric, alpha: float, segment: str | None
 ) -> tuple[QuantileSums, ...]:
-    """Count one metric's requests by value and by unit, and look its quantiles up.
+    """Count table ``requests_<index>`` by value and by unit, and look the quantiles up in the counts.
 
     Args:
         alpha: two-sided error of the outer levels, that of the interval to be made.
         segment: an attribute whose levels are kept apart.
     """
-    metric = measure.metric
-    if metric.quantile is None or metric.event is None:
+    if metric.quantile is None:
         raise ValueError(f"{metric.reference} is a {metric.type}, not a quantile")
-    engine.run(_requests(measure, log, contract, exposed, segment))
+    level = "CAST(NULL AS VARCHAR)"
+    if segment is not None:
+        level = f"coalesce(CAST({ident('attribute ' + segment)} AS VARCHAR), '(none)')"
     engine.run(
         Step(
             "request_values",
             "CREATE OR REPLACE TEMP TABLE request_values AS SELECT experiment, arm, level, value, requests, "
             "sum(requests) OVER (PARTITION BY experiment, arm, level ORDER BY value) AS at_or_below, "
             "sum(requests) OVER (PARTITION BY experiment, arm, level) AS in_all "
-            "FROM (SELECT experiment, arm, level, value, count(*) AS requests FROM requests "
-            "GROUP BY experiment, arm, level, value) AS counted",
+            f"FROM (SELECT experiment, arm, {level} AS level, value, count(*) AS requests FROM requests_{index} "
+            "GROUP BY ALL) AS counted",
         )
     )
     totals = engine.run(
@@ -74,19 +101,20 @@ def read_quantile(
             "SELECT DISTINCT experiment, arm, level, in_all FROM request_values ORDER BY ALL",
         )
     )
+    q = Fraction(str(metric.quantile))
     found = []
-    for experiment, arm, level, in_all in totals:
+    for experiment, arm, at, in_all in totals:
         place = f"experiment = {text(experiment)} AND arm = {int(arm)} AND level IS NOT DISTINCT FROM " + (
-            "NULL" if level is None else text(level)
+            "NULL" if at is None else text(at)
         )
-        q = Fraction(str(metric.quantile))
         estimate = _at(engine, place, q, int(in_all))
         row = engine.run(
             Step(
                 "request_moments",
                 "SELECT count(*), sum(a), sum(b), sum(a * a), sum(a * b), sum(b * b) FROM (SELECT "
                 f"CAST(count(CASE WHEN value <= {estimate} THEN 1 END) AS HUGEINT) AS a, CAST(count(*) AS HUGEINT) AS b "
-                f"FROM requests WHERE {place} GROUP BY uid) AS by_unit",
+                f"FROM (SELECT experiment, arm, uid, {level} AS level, value FROM requests_{index}) AS levelled "
+                f"WHERE {place} GROUP BY uid) AS by_unit",
             )
         )[0]
         units, a, b, aa, ab, bb = (int(value) for value in row)
@@ -99,7 +127,7 @@ def read_quantile(
             QuantileSums(
                 str(experiment),
                 int(arm),
-                None if level is None else str(level),
+                None if at is None else str(at),
                 int(in_all),
                 units,
                 estimate,
@@ -133,39 +161,3 @@ def _at(engine: DuckDB, place: str, level: Fraction, in_all: int) -> int:
         Step("quantile", f"SELECT min(value) FROM request_values WHERE {place} AND at_or_below >= {rank}")
     )
     return int(rows[0][0])
-
-
-def _requests(
-    measure: Measure,
-    log: OutcomeLog,
-    contract: Contract,
-    exposed: tuple[int, int] | None,
-    segment: str | None,
-) -> Step:
-    """Every request of the metric in its unit's own window, with a value."""
-    metric = measure.metric
-    event = metric.event or ""
-    span = Span(metric.starts, measure.window)
-    value = ident("event " + event) if log.wide else "value"
-    whole = scaled(f"outcomes.{value}", Base(0, event, "total", span, metric.decimals), contract, log)
-    where = [f"outcomes.{value} IS NOT NULL"]
-    if not log.wide:
-        where.append(f"outcomes.event = {text(event)}")
-    if contract.time_column is not None and exposed is not None:
-        since = "epoch_us(outcomes.occurred_at) - mature.exposed_us"
-        earliest, latest = exposed[0] + span.start * MICROSECONDS, exposed[1] + span.end * MICROSECONDS
-        where += [
-            f"outcomes.occurred_at >= {moment(earliest, with_zone=contract.time_has_zone)}",
-            f"outcomes.occurred_at < {moment(latest, with_zone=contract.time_has_zone)}",
-            f"{since} >= {span.start * MICROSECONDS}",
-            f"{since} < {span.end * MICROSECONDS}",
-        ]
-    level = "CAST(NULL AS VARCHAR)"
-    if segment is not None:
-        level = f"coalesce(CAST(mature.{ident('attribute ' + segment)} AS VARCHAR), '(none)')"
-    return Step(
-        "requests",
-        f"CREATE OR REPLACE TEMP TABLE requests AS SELECT mature.experiment, mature.arm, {level} AS level, mature.uid, "
-        f"{whole} AS value FROM ({contract.sql}) AS outcomes JOIN mature ON outcomes.unit = mature.unit "
-        f"WHERE {' AND '.join(where)}",
-    )

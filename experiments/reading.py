@@ -24,10 +24,11 @@ from experiments.contracts import (
 )
 from experiments.design import Design
 from experiments.engines.duckdb import DuckDB, OpenedLog
-from experiments.logs import Log, OutcomeLog, OutcomeSource, OutcomeSources, Place, Source, Sources
+from experiments.logs import Log, OutcomeSource, OutcomeSources, Place, Source, Sources
 from experiments.manifest import Manifest, Part, file_part
 from experiments.problems import Invalid, Problem
-from experiments.quantities import Family, Layout
+from experiments.quantile_reading import requests_step
+from experiments.quantities import Layout
 from experiments.sql import MICROSECONDS, Step, ident, text
 from experiments.watermark import Watermark, earliest, watermark_of
 
@@ -324,6 +325,11 @@ class Reading:
                         index, self._outcomes(index, plan.events[index]), log, plan, exposed
                     )
                 )
+        for index in self._quantile_measures():
+            event = self.design.measures[index].metric.event or ""
+            source = quantities.log_of_event(event, self.outcome_source.logs, self._known())
+            log, contract = self.outcome_source.logs[source], self._outcomes(source, (event,))
+            self.engine.run(requests_step(index, self.design, log, contract, exposed))
         self.engine.run(quantities.per_unit_step(self.design, plan, len(self.outcome_source.logs), steps))
 
     def _reach(self) -> tuple[int, int] | None:
@@ -332,13 +338,6 @@ class Reading:
             return None
         first, last = self.engine.run(Step("reach", "SELECT min(exposed_us), max(exposed_us) FROM mature"))[0]
         return None if first is None else (int(first), int(last))
-
-    def outcome_log_of(self, event: str) -> tuple[OutcomeLog, Contract, tuple[int, int] | None]:
-        """The outcome log that holds an event, under its contract, and the reach of the scan."""
-        if self.outcome_source is None:
-            raise ValueError("this reading was opened without outcomes")
-        index = quantities.log_of_event(event, self.outcome_source.logs, self._known())
-        return self.outcome_source.logs[index], self._outcomes(index, (event,)), self._reach()
 
     def _known(self) -> list[frozenset[str] | None]:
         """The events of each long log, asked only when there are several to choose from."""
@@ -364,38 +363,17 @@ class Reading:
             self.opened[f"outcomes_{index}"], self.outcome_source.logs[index], self.unit_as, events
         )
 
-    def sums(
-        self, family: Family, segment: str | None = None, table: str = "per_unit"
-    ) -> tuple[ArmSums, ...]:
-        """Exact sums per arm of one family, over the per-unit rows (or a sealed extract of them)."""
-        width = len(family.variables)
-        at = 3 if segment is not None else 2
-        found = []
-        for row in self.engine.run(quantities.moments_step(family, table, segment)):
-            level = None if segment is None else ("(none)" if row[2] is None else str(row[2]))
-            numbers = [int(value) for value in row[at:]]
-            found.append(
-                ArmSums(
-                    str(row[0]),
-                    int(row[1]),
-                    level,
-                    numbers[0],
-                    tuple(numbers[1 : 1 + width]),
-                    tuple(numbers[1 + width :]),
-                )
-            )
-        return tuple(found)
+    def write_extract(self, folder: FilePath) -> None:
+        """The frozen per-unit rows behind a sealed readout, readable by their owner only."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for table in ("per_unit", *(f"requests_{index}" for index in self._quantile_measures())):
+            file = folder / f"{table}.parquet"
+            order = "experiment, unit" if table == "per_unit" else "experiment, arm, uid, value"
+            self.engine.write_parquet(Step("extract", f"SELECT * FROM {table} ORDER BY {order}"), file)
+            file.chmod(0o600)
 
-    def units_with_outcomes(self, table: str = "per_unit") -> tuple[int, int]:
-        """Analysed units with any row in reach in the outcome logs, and analysed units; pooled over arms."""
-        row = self.engine.run(
-            Step("join_rate", f"SELECT count(CASE WHEN any_outcome THEN 1 END), count(*) FROM {table}")
-        )[0]
-        return int(row[0]), int(row[1])
-
-    def write_extract(self, file: FilePath) -> None:
-        """The frozen per-unit rows behind a sealed readout."""
-        self.engine.write_parquet(Step("extract", "SELECT * FROM per_unit ORDER BY experiment, unit"), file)
+    def _quantile_measures(self) -> list[int]:
+        return [i for i, measure in enumerate(self.design.measures) if measure.metric.type == "quantile"]
 
 
 def assignment_of(design: Design) -> Assignment:

@@ -180,6 +180,7 @@ class Reproduce(Part):
     design_sha256: str
     manifest: tuple[dict[str, Any], ...]
     evidence_sha256: str
+    evidence: dict[str, Any]
     versions: dict[str, str]
     statements: tuple[Statement, ...]
     ledger_head: str | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from math import floor, log10
 
 from experiments.readout import Check, Comparison, Interval
 
@@ -26,8 +27,6 @@ def significant(value: float, digits: int = 3) -> str:
     """A number to so many significant digits, without an exponent where one can be avoided."""
     if value == 0:
         return "0"
-    from math import floor, log10
-
     decimals = max(0, digits - 1 - floor(log10(abs(value))))
     return f"{value:.{min(decimals, 12)}f}"
 
@@ -53,8 +52,6 @@ def amount(comparison: Comparison, value: float | None, *, signed: bool = False,
 
 def _decimals(comparison: Comparison) -> int:
     """Two significant digits of the interval's half width (or of the estimate without one)."""
-    from math import floor, log10
-
     factor = 100 if in_points(comparison) or comparison.scale == "relative" else 1
     found = comparison.interval
     if found is not None and found.low is not None and found.high is not None and found.high > found.low:
@@ -76,6 +73,15 @@ def ci(comparison: Comparison, *, unit: bool = False) -> str:
     low = amount(comparison, found.low, signed=True, unit=False)
     high = amount(comparison, found.high, signed=True, unit=unit)
     return f"{level(found)} CI {low} to {high}"
+
+
+def bounds(comparison: Comparison) -> str:
+    """``+0.21 to +2.08 percentage points``."""
+    found = comparison.interval
+    if found is None:
+        return "not computed"
+    low = amount(comparison, found.low, signed=True, unit=False)
+    return f"{low} to {amount(comparison, found.high, signed=True)}"
 
 
 def p(value: float | None) -> str:
