@@ -63,15 +63,17 @@ class Happened:
 class Outcome(ABC):
     """What every kind of outcome declares.
 
-    ``event`` names its rows in the log. They fall evenly into ``window`` after exposure (half-open); those of
-    the history into ``history`` before it. A unit's sum in its history has ``history_correlation`` with its
-    outcome: within an arm and segment, and exactly for a unit at its baseline. ``afterwards`` is the mean
-    number of rows per unit in a second window after the first, which no analysis may count.
+    ``event`` names its rows in the log. They fall evenly into ``window`` after exposure (half-open), from
+    ``opens`` on where a return counts only then; those of the history fall into ``history`` before it. A unit's
+    sum in its history has ``history_correlation`` with its outcome: within an arm and segment, and exactly for
+    a unit at its baseline. ``afterwards`` is the mean number of rows per unit in a second window after the
+    first, which no analysis may count.
     """
 
     event: str
     effects: tuple[Effect, ...] = ()
     window: timedelta = timedelta(days=7)
+    opens: timedelta = timedelta(0)
     history: timedelta = timedelta(days=14)
     history_correlation: float | None = None
     delay: LabelDelay = LabelDelay()
@@ -110,6 +112,8 @@ class Outcome(ABC):
             yield "event: '' is not allowed; name the event as the log does"
         if self.window <= timedelta(0) or self.history <= timedelta(0):
             yield "window, history: must be longer than nothing; give a timedelta"
+        elif not timedelta(0) <= self.opens < self.window:
+            yield f"opens: {self.opens} is not allowed; give 0 or more, less than the window"
         if not timedelta(0) <= self.delay.least <= self.delay.most:
             yield f"delay: {self.delay} is not allowed; give 0 <= least <= most"
         if not self.afterwards >= 0:

@@ -110,9 +110,11 @@ def afterwards(scenario: Scenario, day: int, outcome: Outcome, before: Floats) -
 
 
 def timed(outcome: Outcome, arrivals: Arrivals, rows: Happened, chance: np.random.Generator) -> Occurred:
-    window, history = microseconds(outcome.window), microseconds(outcome.history)
+    opens, window, history = map(microseconds, (outcome.opens, outcome.window, outcome.history))
     # Offsets from exposure, each half-open: the window begins with the exposure, the history ends before it.
-    first, beyond = {"before": (-history, 0), "within": (0, window), "after": (window, 2 * window)}[rows.when]
+    first, beyond = {"before": (-history, 0), "within": (opens, window), "after": (window, 2 * window)}[
+        rows.when
+    ]
     occurred_at = arrivals.reference[rows.unit] + chance.integers(first, beyond, len(rows.unit))
     recorded_at = occurred_at + outcome.delay.draw(chance, len(rows.unit))
     return Occurred(rows.event, rows.unit, occurred_at, rows.value, recorded_at)

@@ -83,6 +83,7 @@ def test_traffic_that_cannot_be_is_refused(changes: dict[str, object], message: 
     [
         (replace(PURCHASE, event=""), "event: '' is not allowed"),
         (replace(PURCHASE, window=timedelta(0)), "longer than nothing"),
+        (replace(PURCHASE, opens=timedelta(days=7)), "opens: 7 days, 0:00:00 is not allowed"),
         (replace(PURCHASE, delay=LabelDelay(timedelta(2), timedelta(1))), "0 <= least <= most"),
         (replace(PURCHASE, afterwards=-1), "afterwards: -1 is not allowed"),
         (replace(PURCHASE, history_correlation=1.0), "history_correlation: 1.0 is not allowed"),

@@ -260,6 +260,17 @@ def test_a_late_partition_is_missing_until_it_arrives(tmp_path: Path) -> None:
     assert partition.exists()
 
 
+def test_returns_fall_between_the_opening_and_the_end_of_their_window(tmp_path: Path) -> None:
+    retention = Conversion(event="return", probability=0.5, opens=timedelta(days=6), window=timedelta(days=7))
+    write_traffic(tmp_path, [replace(SMALL, outcomes=(retention,))])
+    after = duckdb.sql(
+        f"""SELECT min(occurred_at - exposed_at), max(occurred_at - exposed_at)
+        FROM {scan(tmp_path, "outcomes")} JOIN {scan(tmp_path, "exposures")} USING (unit)"""
+    ).fetchall()[0]
+    assert timedelta(days=6) <= after[0] < timedelta(days=6, hours=1)
+    assert timedelta(days=6, hours=23) < after[1] < timedelta(days=7)
+
+
 def test_a_day_is_marked_complete_once_it_is_over(tmp_path: Path) -> None:
     write_traffic(tmp_path, [SMALL], until=datetime(2026, 11, 5, 12, tzinfo=UTC))
     for log in ("assignments", "exposures", "outcomes"):
