@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import binom
 
 from analysis.paired.difference import constrained_champion_only
@@ -183,20 +184,34 @@ def _exact_power(pairs: int, discordant: float, difference: float, tail: float) 
 
 
 def _exact_pairs(discordant: float, difference: float, tail: float, power: float) -> int:
-    """First number of pairs that reaches the power, found by bisection and a walk back over the saw-tooth."""
+    """First number of pairs that reaches the power: bisection, then a walk back over the teeth of the saw.
 
-    def reaches(pairs: int) -> bool:
-        return _exact_power(pairs, discordant, difference, tail) >= power
+    With m discordant pairs the critical count rounds m/2 + z·√m/2 up, so that a tooth is some 2√m/z discordant
+    pairs long and of the order of 1/√m high; averaging over their number, whose standard deviation is
+    √(m(1 − discordant)), flattens it by exp(−π²z²(1 − discordant)/2). Below the target by more than a tooth,
+    no smaller number of pairs reaches it.
+    """
 
-    high = 2
-    while not reaches(high):
-        high *= 2
-    low = high // 2
+    def reached(pairs: int) -> float:
+        return _exact_power(pairs, discordant, difference, tail)
+
+    low, high = 1, 2
+    while reached(high) < power:
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if reaches(middle) else (middle, high)
-    reach_back = math.ceil(20 / discordant)
-    return next(n for n in range(max(high - reach_back, 1), high + 1) if reaches(n))
+        low, high = (low, middle) if reached(middle) >= power else (middle, high)
+    flattening = math.exp(-((math.pi * float(ndtri(tail))) ** 2) * (1 - discordant) / 2)
+    tooth = 2 * flattening / math.sqrt(high * discordant)
+    first = pairs = high
+    while pairs > 1:
+        pairs -= 1
+        now = reached(pairs)
+        if now >= power:
+            first = pairs
+        elif now < power - tooth:
+            break
+    return first
 
 
 def method_name(method: str, margin: float | None) -> str:

@@ -62,13 +62,15 @@ class ProportionsComparison:
             if self.relative:
                 yield "margin: missing; a relative test needs the largest share of the baseline to lose"
             return
-        if not (
-            0 < self.margin < 1
-            or (self.relative and self.direction == "lower" and 0 < self.margin < math.inf)
-        ):
-            yield f"margin: {self.margin} is not allowed; give the largest worsening, above 0 and below 1"
+        if not (self.margin > 0 and math.isfinite(self.margin)):
+            yield f"margin: {self.margin} is not allowed; give the largest worsening accepted, positive"
         elif self.relative and self.baseline == 0:
             yield "baseline: 0 is not allowed with a relative margin; give an absolute margin"
+        elif not 0 < self.baseline + self._harm < 1:
+            yield (
+                f"margin: {self.margin} is not allowed; with a baseline of {self.baseline} it gives away the whole "
+                "proportion; give the largest worsening accepted, for example a tenth of the baseline"
+            )
         elif self.distance <= 0:
             yield (
                 f"effect: {self.effect} is not allowed; it is at or beyond the margin {self.margin}, "
@@ -123,7 +125,16 @@ class ProportionsComparison:
         return 1 - self.baseline if sign > 0 else -self.baseline
 
     def margin_bound(self) -> float:
-        return math.inf if self.relative and self.direction == "lower" else 1.0
+        room = self.baseline if self.direction == "higher" else 1 - self.baseline
+        return room / self.baseline if self.relative else room
+
+    @property
+    def _harm(self) -> float:
+        """Treatment minus control at the margin itself, for a control at the baseline."""
+        if self.margin is None:
+            return 0.0
+        size = self.margin * (self.baseline if self.relative else 1)
+        return -size if self.direction == "higher" else size
 
     def _variances(self, n_control: float, n_treatment: float) -> tuple[float, float]:
         """Variance of pt − r·pc as the test estimates it under the null, and as it is."""
@@ -138,9 +149,8 @@ class ProportionsComparison:
         if self.relative:
             pc = constrained_ratio(self.baseline, treated, n_control, n_treatment, r)
             return variance(pc, r * pc), true
-        shift = 0.0 if self.margin is None else (-self.margin if self.direction == "higher" else self.margin)
-        pc = constrained_difference(self.baseline, treated, n_control, n_treatment, shift)
-        return variance(pc, pc + shift), true
+        pc = constrained_difference(self.baseline, treated, n_control, n_treatment, self._harm)
+        return variance(pc, pc + self._harm), true
 
 
 def constrained_difference(pc: float, pt: float, n_control: float, n_treatment: float, shift: float) -> float:

@@ -204,11 +204,12 @@ def test_the_returned_n_is_the_smallest_that_reaches_the_power(baseline, part, w
 
 
 @settings(max_examples=60, deadline=None)
-@given(baseline=st.floats(0.01, 0.9), effect=st.floats(0.001, 0.09), margin=st.floats(0.01, 0.5))
-def test_counting_failures_instead_of_successes_changes_nothing(baseline, effect, margin):
+@given(baseline=st.floats(0.01, 0.9), effect=st.floats(0.001, 0.09), share=st.floats(0.05, 0.9))
+def test_counting_failures_instead_of_successes_changes_nothing(baseline, effect, share):
     successes = sample_size_proportions(baseline, effect, allocation=(1, 2))
     failures = sample_size_proportions(1 - baseline, -effect, allocation=(1, 2))
     assert successes.unrounded == pytest.approx(failures.unrounded, rel=1e-6)
+    margin = share * baseline
     higher = sample_size_proportions(baseline, margin=margin, direction="higher")
     lower = sample_size_proportions(1 - baseline, margin=margin, direction="lower")
     assert higher.unrounded == pytest.approx(lower.unrounded, rel=1e-6)
@@ -236,7 +237,10 @@ def test_an_adjusted_proportion_is_planned_as_a_mean():
         ({"baseline": 1.2, "effect": 0.1}, "baseline: 1.2 is not allowed"),
         ({"baseline": 0.2, "effect": 0.9}, "takes the baseline 0.2 out of 0 to 1"),
         ({"baseline": 0.2}, "effect: 0 is not allowed; give the smallest difference worth detecting"),
-        ({"baseline": 0.2, "margin": 1.2}, "margin: 1.2 is not allowed"),
+        ({"baseline": 0.2, "margin": -0.01}, "margin: -0.01 is not allowed"),
+        ({"baseline": 0.2, "margin": 0.2}, "it gives away the whole proportion"),
+        ({"baseline": 0.9, "margin": 0.1, "direction": "lower"}, "it gives away the whole proportion"),
+        ({"baseline": 0.2, "margin": 1.0, "relative": True}, "it gives away the whole proportion"),
         ({"baseline": 0.2, "effect": -0.03, "margin": 0.02}, "at or beyond the margin"),
         ({"baseline": 0, "margin": 0.1, "relative": True, "direction": "lower"}, "give an absolute margin"),
         ({"baseline": 0.2, "effect": 0.1, "method": "arcsine"}, "method: 'arcsine' is unknown"),
