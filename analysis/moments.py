@@ -15,6 +15,8 @@ from operator import index
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_LEAST_LEFT = 1e-14  # share of the terms of a sum below which only their rounding is left
+
 
 @dataclass(frozen=True, slots=True)
 class Moments:
@@ -197,9 +199,12 @@ class CoMoments:
             means: the m means of the new variables, as the caller's constant makes them.
         """
         W = np.asarray(weights, dtype=float)
-        combined = W @ np.asarray(self.comoments) @ W.T
-        # Rounding may leave −1e-17 where nothing varies; a sum of squares is never below 0.
-        np.fill_diagonal(combined, np.maximum(np.diagonal(combined), 0.0))
+        table = np.asarray(self.comoments)
+        combined = W @ table @ W.T
+        # Where the terms cancel down to rounding nothing varies; a variance of 1e-17 would pass for certainty.
+        terms = np.diagonal(np.abs(W) @ np.abs(table) @ np.abs(W).T)
+        left = np.diagonal(combined)
+        np.fill_diagonal(combined, np.where(left <= _LEAST_LEFT * terms, 0.0, left))
         return _from_arrays(self.n, np.asarray(means, dtype=float), combined)
 
 

@@ -1,4 +1,7 @@
+import csv
 import math
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,3 +217,17 @@ def test_a_day_without_units_is_not_computed_and_still_counts_in_the_family():
     located = localise_srm({"a": [700, 300], "b": [0, 0]}, [1, 1])
     assert located.adjusted.not_computed == ("b",)
     assert located.adjusted.members["a"].adjusted == pytest.approx(2 * located.strata["a"].p_value)
+
+
+def test_adsmart_balances_in_total_and_fails_on_six_of_its_eight_days():
+    data = Path(__file__).parents[2].parent / "shared" / "data" / "adsmart.csv"
+    if not data.exists():
+        pytest.skip("the real data folder ../shared/data is not beside the repository")
+    with data.open(encoding="utf-8") as file:
+        seen = Counter((row["date"], row["experiment"]) for row in csv.DictReader(file))
+    days = sorted({date for date, _ in seen})
+    strata = {date: [seen[date, "control"], seen[date, "exposed"]] for date in days}
+    totals = [sum(counts) for counts in zip(*strata.values(), strict=True)]
+    assert srm_test(totals, [1, 1]).p_value == pytest.approx(0.4695, abs=5e-5)
+    assert len(localise_srm(strata, [1, 1], alpha=0.001).adjusted.rejected) == 6
+    assert stratified_srm(strata, [1, 1]).p_value < 1e-100
