@@ -1,1 +1,1 @@
-"""The command `fairtrial`: thin, over the library."""
+"""The command line: `main` runs it, `output` prints, every other module offers commands."""

@@ -1,0 +1,82 @@
+"""`calc confidence-sequence`: an interval that holds however often one looks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from app.cli.errors import parameters
+from app.cli.examples import examples
+from app.cli.output import REFUSED, AsJson, Table, answer, figure, p_cell, percent, signed, span
+
+commands = typer.Typer()
+
+
+@commands.command(
+    "confidence-sequence",
+    epilog=examples(
+        "fairtrial calc confidence-sequence --estimate 0.012 --variance 0.64 --n 20000 --planned-n 40000"
+    ),
+)
+def confidence_sequence(
+    estimate: Annotated[float, typer.Option(help="The estimate after n units.")],
+    variance: Annotated[
+        float,
+        typer.Option(
+            help="Per unit, so that the squared standard error is variance / n. Two arms: n·(s²/n_t + s²/n_c)."
+        ),
+    ],
+    n: Annotated[int, typer.Option(help="Units so far, over all arms.")],
+    planned_n: Annotated[
+        float,
+        typer.Option(help="Units, over all arms, at which it is to be narrowest: fixed before the data."),
+    ],
+    alpha: Annotated[float, typer.Option(help="Probability of ever excluding the truth.")] = 0.05,
+    burn_in: Annotated[int, typer.Option(help="Units before which nothing is said.")] = 1,
+    null: Annotated[float, typer.Option(help="The value that is tested.")] = 0.0,
+    alternative: Annotated[
+        Literal["two-sided", "greater", "less"], typer.Option(help="greater: a lower limit only.")
+    ] = "two-sided",
+    as_json: AsJson = False,
+) -> None:
+    """Asymptotic normal-mixture confidence sequence at one n (Waudby-Smith et al. 2024).
+
+    Its limits hold at every n together, so it may be looked at daily. It is a limit theorem: declare a
+    burn-in, and cap outcomes with heavy tails.
+    """
+    from analysis.anytime import SequencePlan
+    from analysis.anytime import confidence_sequence as sequence_at
+
+    with parameters():
+        plan = SequencePlan(alpha, planned_n, burn_in, alternative)
+        found = sequence_at(plan, estimate, variance, n, null)
+    document = {
+        "lower": found.lower,
+        "upper": found.upper,
+        "p_value": found.p_value,
+        "level": found.level,
+        "estimate": found.estimate,
+        "n": found.n,
+        "planned_n": planned_n,
+        "null": null,
+        "alternative": alternative,
+        "burn_in": burn_in,
+        "precision": plan.precision,
+        "log_evidence": found.log_evidence,
+        "not_computed": found.not_computed,
+    }
+    if found.lower is None or found.upper is None:
+        answer(document, [f"Not computed: {found.not_computed}."], as_json=as_json)
+        raise typer.Exit(REFUSED)
+    limits = (found.lower, found.upper)
+    table = Table(
+        ("n", "estimate", f"{percent(found.level)} confidence sequence", "always-valid p"),
+        [(found.n, signed(estimate, 6), span(limits, 6), p_cell(found.p_value))],
+    )
+    holds = "does not hold" if limits[0] > null or limits[1] < null else "holds"
+    sentence = (
+        f"The sequence {holds} {figure(null)}; its limits are right at every n together in {percent(found.level)} of "
+        "experiments, so looking again does not spoil them."
+    )
+    answer(document, [table, sentence], as_json=as_json)

@@ -1,0 +1,7 @@
+import typer
+
+commands = typer.Typer(name="design")
+
+
+@commands.callback()
+def cb() -> None: ...

@@ -1,0 +1,83 @@
+"""The command `fairtrial`: its command groups, and the one place where exit codes are decided.
+
+To add commands, write a module that offers `commands`, a `typer.Typer` (named: a group; unnamed: its commands
+stand beside the groups), and add it to `MODULES`. Modules import the heavy libraries inside their commands, so
+that `fairtrial --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from app.cli import calc, design, source
+from app.cli.errors import Failure, UsageError, failure_of
+from app.cli.output import BAD_USAGE, FAULT, OK, REFUSED, note, print_json
+
+MODULES = (design, source, calc)
+
+app = typer.Typer(
+    name="fairtrial",
+    help="Decide whether a change may ship: declared before it runs, closed until the look, sealed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExample:\n  fairtrial design new --template model-ab design.yaml",
+)
+for module in MODULES:
+    app.add_typer(module.commands)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code; nothing is raised."""
+    as_json = "--json" in arguments
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="fairtrial", standalone_mode=False)
+    except typer.Abort:
+        return _failed(Failure("refused", "stopped before anything was done", (), REFUSED), as_json)
+    except BrokenPipeError:
+        return OK
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # nothing was asked: the help, but no success
+            note(str(error))
+            return BAD_USAGE
+        return _failed(failure_of(error), as_json)
+    except Exception as error:
+        failure = failure_of(error)
+        if failure.exit_code == FAULT:
+            traceback.print_exc()
+        return _failed(failure, as_json)
+    return code if isinstance(code, int) else OK
+
+
+def _failed(failure: Failure, as_json: bool) -> int:
+    if as_json:
+        print_json(failure.document)
+    note(str(failure))
+    return failure.exit_code
+
+
+@app.callback()
+def top(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"fairtrial {version_of('fairtrial')}")
+        raise typer.Exit

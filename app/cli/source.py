@@ -1,0 +1,7 @@
+import typer
+
+commands = typer.Typer(name="source")
+
+
+@commands.callback()
+def cb() -> None: ...
