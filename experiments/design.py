@@ -7,6 +7,7 @@ validation, which reports every problem at once.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -18,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from experiments.checks import DEFAULT_WINDOW, default_test, findings
 from experiments.documents import Document, parse_document, read_document, sha256_of
 from experiments.durations import DAY, WEEK
+from experiments.durations import written as written_duration
 from experiments.metrics import Baseline, Catalogue, Metric
 from experiments.problems import Invalid, Path, Problem
 from experiments.sample import SamplePlan, sample_plan
@@ -296,6 +298,35 @@ def parse_design(text: str, catalogue: Catalogue) -> Design:
 def declare(catalogue: Catalogue, **fields: Any) -> Design:
     """A design from keyword arguments, named as in a design file; raises like ``load_design``."""
     return design_of(Document(dict(fields), ""), catalogue)
+
+
+def reopen(material: Mapping[str, Any], written: str) -> Design:
+    """The design behind a locked plan, from what was locked alone: today's catalogue may say something else.
+
+    Raises:
+        Invalid: the text no longer resolves to the locked document.
+    """
+    design = parse_design(written, _catalogue_of(material))
+    locked = sha256_of(dict(material))
+    if design.sha256 != locked:
+        message = f"resolves to {design.sha256[:12]}, not to the locked {locked[:12]}; this code reads the design otherwise"
+        raise Invalid("locked design", [Problem((), message)])
+    return design
+
+
+def _catalogue_of(material: Mapping[str, Any]) -> Catalogue:
+    """The metrics that a locked document pins, a deciding measure's own entry before a covariate's."""
+    measures = [material["primary"], *material["guardrails"], *material["secondary"]["metrics"]]
+    found: dict[str, Metric] = {}
+    for body, baseline in [
+        *((measure["metric"], measure.get("baseline")) for measure in measures),
+        *((c["metric"], None) for measure in measures for c in measure["covariates"] if c["metric"]),
+    ]:
+        metric = Metric.model_validate(
+            {**body, "window": written_duration(body["window"]), "baseline": baseline}
+        )
+        found.setdefault(metric.reference, metric)
+    return Catalogue(tuple(found.values()))
 
 
 def design_of(document: Document, catalogue: Catalogue) -> Design:

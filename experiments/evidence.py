@@ -93,6 +93,10 @@ class OutcomeEvidence:
                 return quantile
         return None
 
+    def as_json(self) -> dict[str, Any]:
+        values: dict[str, Any] = _plain(asdict(self))
+        return values
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -128,14 +132,6 @@ def gather_cohort(reading: Reading, cut_off: CutOff) -> CohortEvidence:
     )
 
 
-def gather_outcomes(reading: Reading, cut_off: CutOff) -> OutcomeEvidence:
-    """Sums of outcomes over the units analysed at a cut-off. This reads outcomes: the caller records that first."""
-    reading.select_mature(cut_off)
-    plan = reading.plan()
-    reading.aggregate(plan)
-    return sums_of(reading.engine, reading.design, plan)
-
-
 def sums_of(engine: DuckDB, design: Design, plan: Layout) -> OutcomeEvidence:
     """Sums over the per-unit tables: those just made from the logs, or those of a sealed extract."""
     families: list[FamilyEvidence] = []
@@ -148,10 +144,15 @@ def sums_of(engine: DuckDB, design: Design, plan: Layout) -> OutcomeEvidence:
             families.append(_family(engine, family, measure.segment))
         if measure.role == "primary":
             families += [_family(engine, family, segment) for segment in sorted(design.written.segments)]
-    joined = engine.run(
+    return OutcomeEvidence(tuple(families), _quantiles(engine, design), *join_rate(engine))
+
+
+def join_rate(engine: DuckDB) -> tuple[int, int]:
+    """Analysed units with any row in reach in the outcome logs, and analysed units; arms pooled."""
+    rows = engine.run(
         Step("join_rate", "SELECT count(CASE WHEN any_outcome THEN 1 END), count(*) FROM per_unit")
-    )[0]
-    return OutcomeEvidence(tuple(families), _quantiles(engine, design), int(joined[0]), int(joined[1]))
+    )
+    return int(rows[0][0]), int(rows[0][1])
 
 
 def _family(engine: DuckDB, family: Family, segment: str | None) -> FamilyEvidence:

@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 
 from experiments.cohort import CutOff, Fate
 from experiments.design import Design
-from experiments.evidence import Evidence, gather_cohort, gather_outcomes
+from experiments.evidence import Evidence, gather_cohort, join_rate, sums_of
 from experiments.judgement import cohort_is_valid
 from experiments.logs import OutcomeSources, Sources
 from experiments.manifest import Manifest
@@ -104,10 +104,13 @@ def take_look(
         if due and not any(c.result == "hold" for c in held) and cohort_is_valid(design, evidence):
             if before_outcomes is not None:
                 before_outcomes(sum(c.units for c in cohort.fates if c.fate is Fate.ANALYSED))
-            outcome_evidence = gather_outcomes(reading, at)
-            joined = (outcome_evidence.units_with_any, outcome_evidence.units)
-            held = holds(design, cohort, joined=joined, clock=clock)
-            evidence = Evidence(cohort, outcome_evidence)
+            reading.select_mature(at)
+            plan = reading.plan()
+            reading.aggregate(plan)
+            held = holds(design, cohort, joined=join_rate(reading.engine), clock=clock)
+            if any(c.result == "hold" for c in held):  # no sum by arm has been formed yet, and none is
+                return Taken(status, watermark, evidence, tuple(held), reading.manifest(), ())
+            evidence = Evidence(cohort, sums_of(reading.engine, design, plan))
             if extract is not None:
                 reading.write_extract(extract)
         return Taken(

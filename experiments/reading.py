@@ -363,6 +363,10 @@ class Reading:
             self.opened[f"outcomes_{index}"], self.outcome_source.logs[index], self.unit_as, events
         )
 
+    def outcome_ids(self, index: int) -> Contract:
+        """An outcome log's unit ids and times alone."""
+        return self._outcomes(index, ())
+
     def write_extract(self, folder: FilePath) -> None:
         """The frozen per-unit rows behind a sealed readout, readable by their owner only."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,0 +1,304 @@
+"""Opens a look, reads outcomes once, seals the readout and releases it; and recomputes a sealed one.
+
+Everything that needs permission or leaves a trace is an act of ``registry.lifecycle``; what the logs say is
+``experiments.looking``. Outcomes are read here and nowhere else, after the read has been written down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from experiments import looking
+from experiments.cohort import CutOff
+from experiments.design import Design, reopen
+from experiments.judgement import Context, make_readout
+from experiments.logs import OutcomeSources, Sources
+from experiments.looking import Taken
+from experiments.readout import Look, Readout, Registration
+from experiments.reproduction import Verification, verify_readout
+from experiments.sql import at_moment, microseconds
+from experiments.stopping import LookStatus
+from experiments.watermark import Watermark
+from registry import lifecycle
+from registry.actors import SYSTEM_ID
+from registry.acts import act
+from registry.database import Registry
+from registry.lifecycle import Exposure, StopReason
+from registry.records import LockedPlan, State, Verdict
+from registry.store import Dossier, head, show
+
+FIRST_LOOK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LookReport:
+    """Where an experiment stands before its look, in counts."""
+
+    experiment: str
+    state: State
+    status: LookStatus
+    watermark: Watermark
+
+
+def locked_design(dossier: Dossier) -> tuple[Design, LockedPlan]:
+    """The design as it was locked last.
+
+    Raises:
+        LookupError: no plan is locked yet.
+    """
+    if not dossier.plans:
+        raise LookupError(f"{dossier.experiment.id} has no locked plan yet; register it first")
+    plan = dossier.plans[-1]
+    return reopen(plan.material, plan.written), plan
+
+
+def exposure_of(design: Design, sources: Sources, outcomes: OutcomeSources | None) -> Exposure:
+    """What the logs say now, for the lock and for amendments: first exposure, and whether the data are all there.
+
+    Data without times count as complete; so do logs in which the planned look would already be due.
+    """
+    status, watermark = looking.look_status(design, sources, outcomes)
+    enrolled = sum(status.enrolled)
+    if status.start is None:
+        complete = watermark.us is None and enrolled > 0
+        return Exposure(None, data_complete=complete)
+    first = looking.first_exposure(design, sources)
+    return Exposure(first, data_complete=status.due)
+
+
+def notice_start(registry: Registry, experiment: str, sources: Sources) -> State:
+    """Note that a registered experiment is running, once the logs show its first exposure."""
+    dossier = show(registry, experiment)
+    if dossier.experiment.state is not State.REGISTERED:
+        return dossier.experiment.state
+    design, _ = locked_design(dossier)
+    first = looking.first_exposure(design, sources)
+    if first is None:
+        status, _ = looking.look_status(design, sources, None)
+        if sum(status.enrolled) == 0:
+            return State.REGISTERED
+        first = registry.clock.now()  # data without times: they are there, nobody can say since when
+    return lifecycle.start(registry, SYSTEM_ID, experiment, first).state
+
+
+def report(
+    registry: Registry, experiment: str, sources: Sources, outcomes: OutcomeSources | None
+) -> LookReport:
+    """Whether the look is due, and if not, what is missing and when it is expected. Reads no outcome."""
+    notice_start(registry, experiment, sources)
+    dossier = show(registry, experiment)
+    design, _ = locked_design(dossier)
+    status, watermark = looking.look_status(design, sources, outcomes)
+    return LookReport(experiment, dossier.experiment.state, status, watermark)
+
+
+def take(
+    registry: Registry,
+    actor: str,
+    experiment: str,
+    sources: Sources,
+    outcomes: OutcomeSources,
+    extracts: Path,
+) -> Readout:
+    """Take the declared look: gates, then the one read of outcomes, then the sealed and released readout.
+
+    Raises:
+        Refused: the look is not due, is held, or the experiment is in another state. The refusal is in the ledger.
+        Invalid: a log cannot be read; a look that was opened for it is held.
+    """
+    notice_start(registry, experiment, sources)
+    dossier = show(registry, experiment)
+    design, plan = locked_design(dossier)
+    if dossier.experiment.state is State.STOPPED:
+        _mature_if_possible(registry, dossier, design, sources, outcomes)
+        dossier = show(registry, experiment)
+    by_hand = _stopped_cut_off(dossier)
+    status, watermark = looking.look_status(design, sources, outcomes)
+    if dossier.experiment.state is State.RUNNING and not status.due:
+        _refuse(registry, actor, experiment, status)
+    cut_off = status.cut_off if by_hand is None else CutOff(by_hand, watermark.us)
+    at = registry.clock.now() if cut_off.before_us is None else at_moment(cut_off.before_us)
+    lifecycle.open_look(registry, actor, experiment, FIRST_LOOK, FIRST_LOOK, at)
+    folder = extracts / experiment / f"look_{FIRST_LOOK}"
+    try:
+        taken = looking.take_look(
+            design,
+            sources,
+            outcomes,
+            cut_off=cut_off,
+            extract=folder,
+            before_outcomes=lambda units: lifecycle.record_outcome_read(
+                registry, SYSTEM_ID, experiment, f"look {FIRST_LOOK}", units
+            ),
+        )
+    except BaseException as error:
+        reason = f"The logs could not be read: {str(error).splitlines()[0]}"
+        lifecycle.hold_look(registry, SYSTEM_ID, experiment, FIRST_LOOK, reason[:500])
+        raise
+    if taken.is_held:
+        _hold(registry, actor, experiment, taken)
+    return _seal(
+        registry, experiment, dossier, design, plan, taken, cut_off, stopped_by_hand=by_hand is not None
+    )
+
+
+def verify(
+    registry: Registry, experiment: str, sources: Sources, outcomes: OutcomeSources, extracts: Path
+) -> Verification:
+    """Recompute the released readout; the read of outcomes that this takes is recorded as well."""
+    document = lifecycle.read_readout(registry, SYSTEM_ID, experiment)
+    sealed = Readout.of_document(document)
+    design, _ = locked_design(show(registry, experiment))
+    units = sum(units.analysed for units in sealed.units)
+    lifecycle.record_outcome_read(registry, SYSTEM_ID, experiment, "verify a sealed readout", units)
+    return verify_readout(design, sealed, sources, outcomes, extracts / experiment / f"look_{sealed.look.k}")
+
+
+def _seal(
+    registry: Registry,
+    experiment: str,
+    dossier: Dossier,
+    design: Design,
+    plan: LockedPlan,
+    taken: Taken,
+    cut_off: CutOff,
+    *,
+    stopped_by_hand: bool,
+) -> Readout:
+    current, end, now = dossier.experiment, head(registry), registry.clock.now()
+    readout = make_readout(
+        design,
+        taken.evidence,
+        Context(
+            registration=Registration(
+                experiment=experiment,
+                title=current.title,
+                owner=current.owner,
+                reviewer=current.reviewer,
+                version=plan.version,
+                design_sha256=plan.sha256,
+                locked_at=current.registered_at,
+                labels=tuple(label.value for label in current.labels),
+                amendments=tuple(
+                    {
+                        "version": amended.version,
+                        "at": amended.locked_at.isoformat(),
+                        "by": amended.locked_by,
+                        "timing": amended.timing,
+                        "sha256": amended.sha256,
+                        "outcome_reads_before": amended.outcome_reads_before,
+                    }
+                    for amended in dossier.plans[1:]
+                ),
+                outcome_reads_before=dossier.outcome_reads,
+            ),
+            look=Look(
+                k=FIRST_LOOK,
+                of=FIRST_LOOK,
+                final=True,
+                cut_off=None if cut_off.before_us is None else at_moment(cut_off.before_us),
+                watermark=None if taken.watermark.us is None else at_moment(taken.watermark.us),
+                watermark_why=taken.watermark.why,
+                information=taken.status.information,
+                short=taken.status.short,
+                stopped_by_hand=stopped_by_hand,
+                enrolment_start=taken.status.start,
+            ),
+            released_at=now,
+            simulated=registry.clock.simulated,
+            manifest=tuple(taken.manifest.as_list()),
+            statements=taken.statements,
+            held=taken.held,
+            ledger_head=end.hash,
+            ledger_count=end.count,
+        ),
+    )
+    verdict = Verdict(readout.verdict.code)
+    if stopped_by_hand:
+        stop = StopReason.STOPPED_BY_HAND
+    elif verdict is Verdict.INVALID:
+        stop = StopReason.INVALID
+    else:
+        stop = StopReason.MAXIMUM_DURATION if taken.status.short else StopReason.FINAL
+    failed = next(
+        (check.name for check in readout.validity if check.result == "fail" and check.blocking), None
+    )
+    lifecycle.seal_look(
+        registry,
+        SYSTEM_ID,
+        experiment,
+        FIRST_LOOK,
+        readout.document(),
+        stop=stop,
+        verdict=verdict,
+        because=failed,
+    )
+    if verdict is not Verdict.INVALID and show(registry, experiment).experiment.state is State.STOPPED:
+        lifecycle.mature(registry, SYSTEM_ID, experiment, _matured_at(taken, now))
+    lifecycle.release(registry, SYSTEM_ID, experiment)
+    return readout
+
+
+def _matured_at(taken: Taken, now: datetime) -> datetime:
+    return now if taken.watermark.us is None else at_moment(taken.watermark.us)
+
+
+def _stopped_cut_off(dossier: Dossier) -> int | None:
+    """Where the cohort ends of an experiment stopped by hand: at the stop."""
+    current = dossier.experiment
+    if not current.stopped_by_hand or current.stopped_at is None:
+        return None
+    return microseconds(current.stopped_at.astimezone(UTC))
+
+
+def _mature_if_possible(
+    registry: Registry, dossier: Dossier, design: Design, sources: Sources, outcomes: OutcomeSources
+) -> None:
+    stopped = _stopped_cut_off(dossier)
+    _, watermark = looking.look_status(design, sources, outcomes)
+    ready = stopped is not None and (
+        watermark.us is None or stopped + design.maturity * 1_000_000 <= watermark.us
+    )
+    if ready:
+        at = registry.clock.now() if watermark.us is None else at_moment(watermark.us)
+        lifecycle.mature(registry, SYSTEM_ID, dossier.experiment.id, at)
+        return
+    if stopped is not None:
+        when = at_moment(stopped) + timedelta(seconds=design.maturity)
+        with act(registry, SYSTEM_ID, "open look", dossier.experiment.id) as doing:
+            doing.experiment(None)
+            doing.refuse(
+                f"{dossier.experiment.id} was stopped by hand and its last units are not mature yet.",
+                when_possible=f"once the logs are complete up to {when:%d %b %Y %H:%M} UTC.",
+                what_to_do="Wait for the logs.",
+            )
+
+
+def _refuse(registry: Registry, actor: str, experiment: str, status: LookStatus) -> None:
+    when = (
+        "once enough units are mature."
+        if status.expected is None
+        else f"about {status.expected:%d %b %Y %H:%M} UTC."
+    )
+    with act(registry, actor, "open look", experiment) as doing:
+        doing.experiment(None)
+        doing.refuse(
+            f"Look {FIRST_LOOK} of {experiment} is not due: {'; '.join(status.missing)}.",
+            when_possible=when,
+            what_to_do="Wait; outcome data stay closed until the declared look.",
+        )
+
+
+def _hold(registry: Registry, actor: str, experiment: str, taken: Taken) -> None:
+    standing = [check for check in taken.held if check.result == "hold"]
+    reason = "; ".join(f"{check.name}: {check.detail} (rule: {check.rule})" for check in standing)
+    lifecycle.hold_look(registry, SYSTEM_ID, experiment, FIRST_LOOK, reason[:500])
+    with act(registry, actor, "take look", experiment) as doing:
+        doing.experiment(None)
+        doing.refuse(
+            f"Look {FIRST_LOOK} of {experiment} is held: {reason}.",
+            when_possible="once it is mended; a held look is opened again.",
+            what_to_do="Mend the logs or the source file, then take the look again. Outcomes stay closed.",
+        )
