@@ -65,20 +65,16 @@ def verify(registry: Registry) -> Verification:
         except UNREADABLE as error:
             seq = chain.end.count + 1
             stopped.append(Finding(seq, f"Record {seq}, or one soon after, cannot be read: {error}."))
-        findings = [
-            *chain.findings,
-            *stopped,
-            *chain.unmet_witnesses(),
-            *(Finding(None, line) for line in unreadable),
-            *replay.differences(connection),
-        ]
-    broken = [finding.seq for finding in findings if finding.seq is not None]
+        in_chain = [*chain.findings, *stopped, *chain.unmet_witnesses()]
+        in_rows = [*(Finding(None, line) for line in unreadable), *replay.differences(connection)]
+    findings = [*in_chain, *in_rows]
     witnessed = max((line.count for line in lines), default=0)
     return Verification(
         ok=not findings,
         records=chain.end.count,
         head=chain.end.hash,
-        first_broken=min(broken, default=None),
+        # Rows are replayed from the records: while those are broken, they say nothing about which row is.
+        first_broken=_first(in_chain or in_rows),
         findings=tuple(findings[:MAXIMUM_FINDINGS]),
         unwitnessed=None if registry.anchor is None else max(chain.end.count - witnessed, 0),
         keyed=chain.end.key_id is not None,
@@ -189,3 +185,7 @@ class _Chain:
             )
         elif lines:
             self._vouched_upto = entry.seq
+
+
+def _first(findings: list[Finding]) -> int | None:
+    return min((finding.seq for finding in findings if finding.seq is not None), default=None)
