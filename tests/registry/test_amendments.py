@@ -9,6 +9,7 @@ import pytest
 from registry import lifecycle, store
 from registry.errors import Refused
 from registry.lifecycle import Amendment, Exposure, Inference, ReasonCode
+from registry.lifecycle.paths import differences, forbidden_after_exposure
 from registry.records import Label, Plan, State
 from registry.verification import verify
 
@@ -179,13 +180,21 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("edit", "what"), FORBIDDEN)
+def test_after_the_first_exposure_what_decides_is_forbidden(
+    plan: Callable[..., Any], edit: dict[str, Any], what: str
+) -> None:
+    changes = differences(plan().material, plan(edit=edit).material)
+    assert any(touched.startswith(what) for touched in forbidden_after_exposure(changes))
+
+
 def test_after_the_first_exposure_what_decides_needs_a_new_experiment(
-    team: Any, plan: Callable[..., Any], edit: dict[str, Any], what: str
+    team: Any, plan: Callable[..., Any]
 ) -> None:
     id = team.running(plan()).id
     with pytest.raises(Refused) as refusal:
-        propose(team, id, plan(edit=edit))
-    assert f"the change touches {what}" in refusal.value.reason
+        propose(team, id, plan(edit={"primary.alpha": 0.1, "guardrails.0.margin.value": 25.0}))
+    assert "the change touches alpha (primary.alpha)" in refusal.value.reason
+    assert "the change touches a margin, upward (guardrails.p95_latency.margin.value)" in refusal.value.reason
     assert "Clone the plan" in refusal.value.what_to_do
     assert store.show(team.registry, id).proposals == ()
 
@@ -217,11 +226,17 @@ def test_after_the_first_exposure_no_harm_stop_is_added(team: Any, plan: Callabl
         {"primary.covariates": [{"attribute": "age"}]},
     ],
 )
-def test_after_the_first_exposure_a_change_that_decides_nothing_more_is_allowed(
-    team: Any, plan: Callable[..., Any], edit: dict[str, Any]
+def test_after_the_first_exposure_what_decides_nothing_more_is_not_forbidden(
+    plan: Callable[..., Any], edit: dict[str, Any]
 ) -> None:
+    changes = differences(plan().material, plan(edit=edit).material)
+    assert changes
+    assert forbidden_after_exposure(changes) == {}
+
+
+def test_after_the_first_exposure_a_larger_sample_is_allowed(team: Any, plan: Callable[..., Any]) -> None:
     id = team.running(plan()).id
-    propose(team, id, plan(edit=edit))
+    propose(team, id, plan(edit={"power.n_per_arm": [20000, 20000]}))
     lifecycle.approve_amendment(team.registry, "ola", id, UNSEEN)
     assert store.show(team.registry, id).plans[1].timing == "B"
 
