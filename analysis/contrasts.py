@@ -97,11 +97,14 @@ def _bound(contrast: Contrast, alpha: float, alternative: Alternative, side: int
     step = contrast.standard_error(ratio) / contrast.control
     if step == 0:
         return ratio
+    resolution = 1e-15 * (abs(ratio) + step)
     inner, outer = ratio, ratio + side * step
     while beyond(outer) <= 0:
         step *= 2
         inner, outer = outer, ratio + side * step
-    return float(brentq(beyond, inner, outer, xtol=1e-300, rtol=1e-15))
+        if step > 1e150:  # the control is at the very edge of being distinguishable from 0
+            return side * math.inf
+    return float(brentq(beyond, inner, outer, xtol=resolution, rtol=1e-15))
 
 
 def _some_ratio_is_rejected(contrast: Contrast, alpha: float, alternative: Alternative) -> bool:

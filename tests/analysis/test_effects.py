@@ -13,7 +13,7 @@ from analysis.effects import (
     compare_means,
     compare_to_multiple,
 )
-from analysis.inference import agree_with_test, normal_deviate, p_value
+from analysis.inference import agree_with_test, critical_value, normal_deviate, p_value
 from analysis.moments import Moments
 from tests.references.two_sample_reference import fieller_closed_form
 
@@ -292,6 +292,21 @@ def test_no_ratio_outside_the_interval_is_accepted_and_no_interval_means_a_gap(c
     else:
         inside = (interval[0] <= grid) & (grid <= interval[1])
         assert np.array_equal(inside, p >= 0.05)
+
+
+def test_at_the_edge_of_being_distinguishable_from_zero_the_ratio_interval_is_long_or_open():
+    edge = critical_value(0.05, 99, "two-sided")
+    for c in (math.nextafter(edge, 9), edge * (1 + 1e-15), edge * (1 + 1e-12), edge * (1 + 1e-6)):
+        lower, upper = fieller_interval(Contrast(c, 1.0, 99, 0.3, 1.0, 99), 0.05, "two-sided")
+        assert -c / 0.3 < lower < 0
+        assert upper > 1e5
+    assert fieller_interval(Contrast(edge, 1.0, 99, 0.3, 1.0, 99), 0.05, "two-sided") is None
+
+
+def test_a_bound_of_exactly_zero_is_found():
+    t = critical_value(0.05, math.inf, "two-sided")
+    contrast = Contrast(10.0, 1.0, math.inf, t, 1.0, math.inf)
+    assert fieller_interval(contrast, 0.05, "two-sided")[0] == pytest.approx(0.0, abs=1e-14)
 
 
 def test_a_control_below_zero_has_no_relative_effect():
