@@ -6,6 +6,7 @@ from analysis.anytime.bounded import (
     bounded_log_evidence,
     bounded_mean_sequence,
 )
+from analysis.anytime.burn_in import least_burn_in
 from analysis.anytime.harm import HarmStop, harm_stop
 from analysis.anytime.mixture import evidence_p_value, log_mixture, mixture_bound, mixture_precision
 from analysis.anytime.sequence import (
@@ -31,6 +32,7 @@ __all__ = [
     "difference_sequence",
     "evidence_p_value",
     "harm_stop",
+    "least_burn_in",
     "log_mixture",
     "mixture_bound",
     "mixture_precision",

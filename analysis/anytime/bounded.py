@@ -62,7 +62,11 @@ def bounded_log_evidence(
     if one_sided:
         beyond = betaincc if alternative == "greater" else betainc
         after, before = float(beyond(a + total, b + n - total, mean)), float(beyond(a, b, mean))
-        log_evidence += math.log(max(after, 5e-324)) - math.log(max(before, 5e-324))
+        if after == 0:
+            return (
+                -math.inf
+            )  # the outcomes lie far on the other side; no likelihood ratio in the mixture reaches 1
+        log_evidence += math.log(after) - math.log(before)
     return log_evidence
 
 
@@ -165,5 +169,6 @@ def _limit(excess: Callable[[float], float], estimate: float, extreme: float, en
     """
     if estimate == end or excess(extreme) <= 0:
         return end
-    low, high = sorted((extreme, estimate))
+    inside = min(max(estimate, SMALLEST_MEAN), 1 - SMALLEST_MEAN)
+    low, high = sorted((extreme, inside))
     return float(brentq(excess, low, high, xtol=1e-15, rtol=1e-14))
