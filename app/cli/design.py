@@ -1,7 +1,193 @@
+"""`design new`, `design check`, `design preview`: from a first draft to what it costs, before anything is registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
 import typer
 
-commands = typer.Typer(name="design")
+from app.cli.errors import Refusal
+from app.cli.examples import examples
+from app.cli.output import AsJson, Cell, Table, answer, figure, percent
+from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
+
+if TYPE_CHECKING:
+    from app.preview import MetricPlan, Preview
+
+commands = typer.Typer(
+    name="design", help="Write a design, check it, and see what it means and costs.", no_args_is_help=True
+)
 
 
-@commands.callback()
-def cb() -> None: ...
+@commands.command(
+    epilog=examples(
+        "fairtrial design new --template model-ab design.yaml",
+        "fairtrial design new --template non-inferiority migration.yaml",
+    )
+)
+def new(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", dir_okay=False, help="Where to write it. Default: standard output."),
+    ] = None,
+    template: Annotated[
+        Literal["model-ab", "feature-ab", "non-inferiority"],
+        typer.Option(
+            help="A new model against the served one, a change of the product, or a migration that must not harm."
+        ),
+    ] = "model-ab",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a commented design to start from; it passes the check with the catalogue that init writes."""
+    from app.templates import design_template
+
+    text = design_template(template)
+    if file is None:
+        answer({"template": template, "design": text}, [text.rstrip()], as_json=as_json)
+        return
+    if file.exists() and not force:
+        raise Refusal(f"{file} exists; give another name, or --force to overwrite it")
+    file.write_text(text, encoding="utf-8")
+    answer(
+        {"template": template, "file": str(file)},
+        [f"Wrote {file} from template {template}. Next: fairtrial design check {file}"],
+        as_json=as_json,
+    )
+
+
+@commands.command(
+    epilog=examples(
+        "fairtrial design check design.yaml",
+        "fairtrial design check design.yaml --catalogue metrics.yaml --json",
+    )
+)
+def check(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = False) -> None:
+    """Find every problem of a design at once: file, line, path, what is allowed. Exit code 1 if there is one."""
+    from experiments.design import load_design
+
+    design = load_design(file, catalogue_in_use(catalogue))
+    plan = design.plan
+    document = {
+        "ok": True,
+        "file": str(file),
+        "title": design.title,
+        "key": design.key,
+        "sha256": design.sha256,
+        "arms": [arm.name for arm in design.arms],
+        "n_per_arm": plan.n_per_arm,
+        "total": plan.total,
+        "binding": plan.binding,
+        "overridden": plan.overridden,
+    }
+    units = ", ".join(f"{arm.name} {figure(n)}" for arm, n in zip(design.arms, plan.n_per_arm, strict=True))
+    lines: list[str | Table] = [
+        f"ok  {file}",
+        f"sha256   {design.sha256}",
+        f"units    {figure(plan.total)} ({units})",
+        f"binding  {plan.binding}",
+    ]
+    if plan.enrolment is not None:
+        document["enrolment"] = plan.enrolment
+        lines.append(f"weeks    {plan.enrolment.enrolment_weeks} of enrolment")
+    answer(document, lines, as_json=as_json)
+
+
+@commands.command(epilog=examples("fairtrial design preview design.yaml"))
+def preview(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = False) -> None:
+    """Show what a design means in plain words, what it costs, and how much hangs on its assumptions."""
+    from app.preview import preview as preview_of
+    from experiments.design import load_design
+
+    found = preview_of(load_design(file, catalogue_in_use(catalogue)))
+    answer(_document(found), _text(found), as_json=as_json)
+
+
+def _document(found: Preview) -> dict[str, Any]:
+    from app.cli.output import plain
+
+    document: dict[str, Any] = plain(found)
+    return document
+
+
+def _text(found: Preview) -> list[str | Table]:
+    lines: list[str | Table] = [found.title, f"sha256 {found.sha256}", ""]
+    for section in found.protocol:
+        lines += [section.heading, *(f"  {sentence}" for sentence in section.sentences), ""]
+    lines += [_metrics(found), _ship(found), ""]
+    if found.weeks:
+        lines.append(_weeks(found))
+        lines.append("Each week is a design of its own: this table is no licence to look every week.")
+        lines.append("")
+    else:
+        lines += ["Without power.units_per_day there is no duration and no table of weeks.", ""]
+    lines.append(_sensitivity(found))
+    return lines
+
+
+def _metrics(found: Preview) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (
+            plan.metric,
+            plan.role,
+            plan.target,
+            " / ".join(figure(n) for n in plan.n_per_arm),
+            percent(plan.power),
+            "sets the sample size" if plan.binds else "",
+        )
+        for plan in found.metrics
+    ]
+    needed = f"needs ({' / '.join(found.arms)})"
+    return Table(
+        ("metric", "role", "to show", needed, "power at the planned n", ""),
+        rows,
+        "Sample size and power",
+    )
+
+
+def _ship(found: Preview) -> str:
+    units = " / ".join(figure(n) for n in found.n_per_arm)
+    return (
+        f"Planned: {units} units. If the planned effect is there and no guardrail is harmed, the verdict is SHIP with "
+        f"probability {percent(found.ship_power)} or more."
+    )
+
+
+def _weeks(found: Preview) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    marked = False
+    for week in found.weeks:
+        sizes = [_size(week.detectable[plan.metric], plan) for plan in found.metrics]
+        first = week.enough and not marked
+        marked = marked or week.enough
+        rows.append((week.week, " / ".join(map(figure, week.n_per_arm)), *sizes, "enough" if first else ""))
+    columns = ["week", "units", *(_heading(plan) for plan in found.metrics), ""]
+    return Table(columns, rows, f"Smallest effect or margin with power {percent(found.power_per_test)}")
+
+
+def _heading(plan: MetricPlan) -> str:
+    return f"{plan.metric} {'margin' if plan.target.startswith('margin') else 'effect'}"
+
+
+def _size(value: float | None, plan: MetricPlan) -> str:
+    if value is None:
+        return "none"
+    number = figure(plan.factor * abs(value), 3)
+    return f"{number}{plan.unit}" if plan.unit.startswith("%") else f"{number} {plan.unit}".strip()
+
+
+def _sensitivity(found: Preview) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for scenario in found.sensitivity:
+        if scenario.n_per_arm is None or scenario.ship_power is None:
+            rows.append((scenario.name, scenario.not_computed, "", "", ""))
+            continue
+        units = " / ".join(figure(n) for n in scenario.n_per_arm)
+        weeks = figure(None) if scenario.weeks is None else str(scenario.weeks)
+        rows.append((scenario.name, units, scenario.binding, percent(scenario.ship_power), weeks))
+    return Table(
+        ("if", "would need", "set by", "P(SHIP) at the planned n", "weeks"),
+        rows,
+        "If the assumptions are wrong",
+    )

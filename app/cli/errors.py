@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import typer
 
 from app.cli.output import BAD_USAGE, FAULT, REFUSED
-from experiments.problems import Invalid, dotted
+from experiments.problems import Invalid, Problem, dotted
 
 # Typer exports BadParameter only, and carries its own copy of Click in some versions.
 UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
@@ -66,7 +66,7 @@ def failure_of(error: Exception) -> Failure:
             return Failure("refused", str(error), found, REFUSED)
         return Failure("usage", str(error), found, BAD_USAGE)
     if isinstance(error, Invalid):
-        return _invalid(error)
+        return invalid(error.what, error.problems)
     if isinstance(error, UsageError):
         return _usage(error)
     if isinstance(error, OSError):
@@ -74,6 +74,20 @@ def failure_of(error: Exception) -> Failure:
     return _refused_by_registry(error) or Failure(
         "fault", f"this is a fault of Fairtrial ({type(error).__name__}: {error})", (), FAULT
     )
+
+
+def not_computed(reason: str | None) -> Failure | None:
+    """A number that was asked for and cannot be had; None where there is no such reason."""
+    return None if reason is None else Failure("refused", f"not computed: {reason}", (), REFUSED)
+
+
+def invalid(what: str, problems: Sequence[Problem]) -> Failure:
+    """Something that cannot be used, every problem with its place."""
+    found = tuple(
+        {"file": p.file, "line": p.line, "path": dotted(p.path), "message": p.message} for p in problems
+    )
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    return Failure("invalid", f"{what}: {count}", found, REFUSED)
 
 
 @contextmanager
@@ -97,14 +111,6 @@ def _as_option(line: str, names: Mapping[str, str]) -> str:
     if match is None:
         return line
     return names.get(match[1], "--" + match[1].replace("_", "-")) + line[match.end() :]
-
-
-def _invalid(error: Invalid) -> Failure:
-    problems = tuple(
-        {"file": p.file, "line": p.line, "path": dotted(p.path), "message": p.message} for p in error.problems
-    )
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return Failure("invalid", f"{error.what}: {count}", problems, REFUSED)
 
 
 def _usage(error: Exception) -> Failure:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
+    from app.cli.errors import Failure
+
 OK, REFUSED, BAD_USAGE, FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 """Exit codes: success; a refusal or a failed check; bad usage; a fault of Fairtrial itself; Ctrl-C."""
 
@@ -47,17 +49,30 @@ class Table:
     title: str | None = None
 
 
-def answer(document: Mapping[str, Any], text: Sequence[str | Table], *, as_json: bool) -> None:
-    """Print the result of a command: the document as JSON, or the text."""
+def answer(
+    document: Mapping[str, Any],
+    text: Sequence[str | Table],
+    *,
+    as_json: bool,
+    failure: Failure | None = None,
+) -> None:
+    """Print the result of a command: the document as JSON, or the text.
+
+    Args:
+        failure: where the result itself is that something failed; it joins the document, and its exit code
+            ends the command.
+    """
     if as_json:
-        print_json(document)
-        return
-    console = _console(sys.stdout)
-    for part in text:
-        if isinstance(part, Table):
-            console.print(_drawn(part))
-        else:
-            console.print(part, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+        print_json(document if failure is None else {**document, **failure.document})
+    else:
+        console = _console(sys.stdout)
+        for part in text:
+            if isinstance(part, Table):
+                console.print(_drawn(part))
+            else:
+                console.print(part, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    if failure is not None:
+        raise typer.Exit(failure.exit_code)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from app.cli.calc.values import Numbers, arm_name, numbers
-from app.cli.errors import parameters
+from app.cli.errors import not_computed, parameters
 from app.cli.examples import examples
-from app.cli.output import REFUSED, AsJson, Table, answer, figure, p_text, percent
+from app.cli.output import AsJson, Table, answer, figure, p_text, percent
 
 commands = typer.Typer()
 
@@ -60,7 +60,6 @@ def srm(
             "units assigned as planned would come in shares at least this far from the plan."
         )
     if result.unplanned:
-        sentence += f" {result.unplanned:,} units are in arms without a planned share and took no part."
-    answer(document, [Table(("arm", "units", "expected", "share"), rows), sentence], as_json=as_json)
-    if result.p_value is None:
-        raise typer.Exit(REFUSED)
+        sentence += f" Units in arms without a planned share, which took no part: {figure(result.unplanned)}."
+    table = Table(("arm", "units", "expected", "share"), rows)
+    answer(document, [table, sentence], as_json=as_json, failure=not_computed(result.not_computed))

@@ -8,9 +8,9 @@ import typer
 
 from app.cli.calc.arms import Alternative, Arms, ProportionInterval, arms_of
 from app.cli.calc.values import Alpha, Better, Direction, Margin, Relative
-from app.cli.errors import BadUsage, parameters
+from app.cli.errors import BadUsage, not_computed, parameters
 from app.cli.examples import examples
-from app.cli.output import REFUSED, AsJson, Table, answer, figure, p_text, percent, signed, span
+from app.cli.output import AsJson, Table, answer, figure, p_text, percent, signed, span
 
 if TYPE_CHECKING:
     from analysis.effects import Effect
@@ -85,9 +85,7 @@ def compare(
         text, document = _against_margin(arms, margin, direction, 0.025 if alpha is None else alpha, relative)
     if document["not_computed"] is not None:
         text = [text[0], f"Not computed: {document['not_computed']}."]
-    answer(document, text, as_json=as_json)
-    if document["not_computed"] is not None:
-        raise typer.Exit(REFUSED)
+    answer(document, text, as_json=as_json, failure=not_computed(document["not_computed"]))
 
 
 def _against_margin(

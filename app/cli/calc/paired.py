@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from app.cli.calc.values import Better, Margin
-from app.cli.errors import parameters
+from app.cli.errors import not_computed, parameters
 from app.cli.examples import examples
-from app.cli.output import REFUSED, AsJson, Table, answer, p_cell, p_text, percent, signed, span
+from app.cli.output import AsJson, Table, answer, p_cell, p_text, percent, signed, span
 
 commands = typer.Typer()
 
@@ -87,8 +87,9 @@ def mcnemar(
         [("candidate right", both, candidate_only), ("candidate wrong", champion_only, neither)],
     )
     if p_value is None or shown.ci is None:
-        answer(document, [counts, f"Not computed: {document['not_computed']}."], as_json=as_json)
-        raise typer.Exit(REFUSED)
+        why = str(document["not_computed"])
+        answer(document, [counts, f"Not computed: {why}."], as_json=as_json, failure=not_computed(why))
+        return
     estimate = Table(
         ("difference (candidate − champion)", f"{percent(level)} interval ({interval})", "p"),
         [(signed(shown.difference), span(shown.ci), p_cell(p_value))],

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.errors import parameters
+from app.cli.errors import not_computed, parameters
 from app.cli.examples import examples
-from app.cli.output import REFUSED, AsJson, Table, answer, figure, p_cell, percent, signed, span
+from app.cli.output import AsJson, Table, answer, figure, p_cell, percent, signed, span
 
 commands = typer.Typer()
 
@@ -67,8 +67,9 @@ def confidence_sequence(
         "not_computed": found.not_computed,
     }
     if found.lower is None or found.upper is None:
-        answer(document, [f"Not computed: {found.not_computed}."], as_json=as_json)
-        raise typer.Exit(REFUSED)
+        text = [f"Not computed: {found.not_computed}."]
+        answer(document, text, as_json=as_json, failure=not_computed(found.not_computed))
+        return
     limits = (found.lower, found.upper)
     table = Table(
         ("n", "estimate", f"{percent(found.level)} confidence sequence", "always-valid p"),

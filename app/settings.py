@@ -1,0 +1,165 @@
+"""Where a workspace keeps its files, its registry and its clock: ``fairtrial.yaml``, found upward from here.
+
+Every command, page and worker reads its settings here, once. Nothing that decides an experiment stands in them:
+that is in the design. An environment variable ``FAIRTRIAL_`` and the setting's name overrides the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from experiments.documents import Document, read_document
+from experiments.problems import Invalid, Problem, unknown_name
+
+FILE_NAME = "fairtrial.yaml"
+
+DEFAULTS: Mapping[str, str] = {
+    "catalogue": "metrics.yaml",
+    "sources": "sources.yaml",
+    "outcomes": "outcomes.yaml",
+    "registry": ".fairtrial/registry.db",
+}
+"""Used where neither the file nor the environment says anything; files lie beside ``fairtrial.yaml``."""
+
+KEYS = (*DEFAULTS, "one_person", "clock")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one workspace.
+
+    Attributes:
+        folder: the workspace: the folder of ``fairtrial.yaml``, or the current one where there is none.
+        file: ``fairtrial.yaml``; None where there is none.
+        catalogue: the metric catalogue.
+        sources: the sources file: assignments and exposures.
+        outcomes: the outcomes file, which only what opens a look loads.
+        registry: URL of the registry, ``sqlite:///path`` or ``postgresql://user@host/name``.
+        one_person: id of the one person who holds every role; None in a team.
+        clock: the moment at which a simulated clock stands; None for the machine's clock.
+    """
+
+    folder: Path
+    file: Path | None
+    catalogue: Path
+    sources: Path
+    outcomes: Path
+    registry: str
+    one_person: str | None = None
+    clock: datetime | None = None
+
+
+def load_settings(start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that hold in a folder.
+
+    Args:
+        start: the folder; the current one by default. ``fairtrial.yaml`` is looked for here and upward.
+        environment: by default the process's own. Paths in it are relative to ``start``.
+
+    Raises:
+        Invalid: every problem of the file and the environment at once.
+    """
+    here = (start or Path.cwd()).resolve()
+    variables = os.environ if environment is None else environment
+    file = find_file(here)
+    folder = here if file is None else file.parent
+    document = Document({}, "") if file is None else read_document(file, f"settings {file}")
+    problems = [
+        document.problem((key,), unknown_name(key, KEYS, "a setting"))
+        for key in document.body
+        if key not in KEYS
+    ]
+    read: dict[str, Any] = {}
+    for key, reader in _READERS.items():
+        variable = f"FAIRTRIAL_{key.upper()}"
+        override = variables.get(variable)
+        try:
+            if override:
+                read[key] = reader(override, here)
+            else:
+                read[key] = reader(document.body.get(key, DEFAULTS.get(key)), folder)
+        except ValueError as error:
+            problems.append(
+                Problem((variable,), str(error)) if override else document.problem((key,), str(error))
+            )
+    if problems:
+        raise Invalid(f"settings {file}" if file else "settings", problems)
+    return Settings(
+        folder,
+        file,
+        read["catalogue"],
+        read["sources"],
+        read["outcomes"],
+        read["registry"],
+        read["one_person"],
+        read["clock"],
+    )
+
+
+def find_file(start: Path) -> Path | None:
+    """``fairtrial.yaml`` in this folder or the nearest one above it."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def registry_url(written: str, folder: Path) -> str:
+    """The registry's URL, a SQLite file's path made absolute."""
+    path = written.removeprefix("sqlite:///")
+    if path == written and "://" in written:
+        return written
+    return f"sqlite:///{folder / path}"
+
+
+def _file(value: Any, folder: Path) -> Path:
+    return folder / _text(value, "name a file, for example metrics.yaml")
+
+
+def _registry(value: Any, folder: Path) -> str:
+    example = "name a file, for example .fairtrial/registry.db, or a URL, postgresql://user@host/name"
+    return registry_url(_text(value, example), folder)
+
+
+def _one_person(value: Any, _: Path) -> str | None:
+    if value is None:
+        return None
+    return _text(value, "give the id of the person who holds every role, or leave it out in a team")
+
+
+def _clock(value: Any, _: Path) -> datetime | None:
+    if value is None or value == "system":
+        return None
+    problem = ValueError(
+        f"{str(value)!r} is not allowed; leave it out for the machine's clock, or give the moment at which a "
+        "simulated clock stands, with its time zone: 2026-11-01T00:00:00Z"
+    )
+    try:
+        # YAML reads a written time itself; the copy is a plain datetime, not the reader's own class.
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise problem from None
+    if moment.tzinfo is None:
+        raise problem
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
+
+
+def _text(value: Any, example: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r} is not allowed; {example}")
+    return value.strip()
+
+
+_READERS: Mapping[str, Callable[[Any, Path], Any]] = {
+    "catalogue": _file,
+    "sources": _file,
+    "outcomes": _file,
+    "registry": _registry,
+    "one_person": _one_person,
+    "clock": _clock,
+}
