@@ -144,7 +144,7 @@ def restricted_rates(
     """Maximum-likelihood rates (p̃_c, p̃_t) under p_t − p_c = delta.
 
     The closed form of the cubic (Miettinen & Nurminen 1985, appendix I) loses half the digits where two of
-    its roots are close, so three Newton steps on the likelihood's own derivative, which is decreasing,
+    its roots are close, so up to three Newton steps on the likelihood's own derivative, which is decreasing,
     restore them.
     """
     xc, nc, xt, nt, d = _arrays(x_c, n_c, x_t, n_t, delta)
@@ -171,8 +171,11 @@ def _restricted_rates(xc: Array, nc: Array, xt: Array, nt: Array, d: Array) -> t
                 + _terms(xt, (rate + d) ** 2)
                 + _terms(ft, (1 - rate - d) ** 2)
             )
-            step = slope / bend
-            rate = np.clip(np.where(np.isfinite(step), rate + step, rate), lowest, highest)
+            step = np.nan_to_num(slope / bend, nan=0.0, posinf=0.0, neginf=0.0)
+            rate = np.clip(rate + step, lowest, highest)
+            # The error of a Newton step is of the order of the square of its length.
+            if np.all(np.abs(step) <= 1e-9 * rate):
+                break
     rate = np.where(d == 0, C / N, rate)
     return rate, np.clip(rate + d, 0.0, 1.0)
 
