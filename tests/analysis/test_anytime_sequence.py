@@ -35,7 +35,7 @@ def test_the_one_sided_limit_is_just_inside_the_closed_form_growthbook_uses():
     closed_form = point - one_sided_half_width(deviation, n, tuned_rho(0.10, 5000), 0.05)
     assert closed_form == pytest.approx(-0.126568441728, abs=1e-9)
     # Its p-value, 0.46316492, is where a bisection over levels stops; the exact root is 0.46304736.
-    touching = one_sided_half_width(deviation, n, tuned_rho(2 * 0.46304736, 5000), 0.46304736)
+    touching = one_sided_half_width(deviation, n, tuned_rho(0.10, 5000), 0.46304736)
     assert touching == pytest.approx(point, abs=1e-7)
     own = difference_sequence(SequencePlan(0.05, 5000, 1, "greater"), point, error**2, n)
     assert own.upper == math.inf
