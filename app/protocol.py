@@ -127,8 +127,8 @@ def _success(design: Design) -> Iterator[str]:
     else:
         better = "higher" if primary.metric.direction == "higher" else "lower"
         yield (
-            f"Success means: {primary.label}{meaning} is {better} than with {design.control.name}, {test}; and every guardrail that must hold is "
-            "within its margin."
+            f"Success means: {primary.label}{meaning} is {better} than with {design.control.name}, {test}; and every "
+            "guardrail that must hold is within its margin."
         )
     if primary.mde is not None:
         yield f"The smallest improvement worth shipping is {amount_in_words(primary, primary.mde)}."

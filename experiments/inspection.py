@@ -7,10 +7,11 @@ never anything by arm. Assignments are no outcomes: their rows are counted by ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from experiments.contracts import TIMES, is_number
+from experiments.design import Design
 from experiments.engines.duckdb import DuckDB, OpenedLog
 from experiments.logs import (
     AssignmentLog,
@@ -24,7 +25,8 @@ from experiments.logs import (
 )
 from experiments.logs import Source as Source
 from experiments.problems import Invalid, Path, Problem, unknown_name
-from experiments.sql import Step, at_moment, ident
+from experiments.reading import Reading
+from experiments.sql import Step, at_moment, ident, text
 from experiments.watermark import earliest, watermark_of
 
 MOST_NAMES = 100
@@ -78,7 +80,7 @@ class LogReport:
     log: str
     place: str
     files: tuple[str, ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
     mapped: tuple[MappedColumn, ...] = ()
     rows: int | None = None
     without_unit: int | None = None
@@ -150,6 +152,53 @@ def inspect_source(
     return SourceReport(name, tuple(reports), at, over_all.why, tuple(problems))
 
 
+def design_problems(
+    design: Design, sources: Sources, outcomes: OutcomeSources | None, report: SourceReport
+) -> tuple[Problem, ...]:
+    """What of a design its source cannot serve: arms, attributes, logs, events; nothing is read but names.
+
+    Args:
+        report: of the design's source, with the same outcome logs.
+    """
+    try:
+        with Reading(design, sources, outcomes) as reading:
+            problems = _unknown_arms(design, reading)
+            if outcomes is not None:
+                reading.plan()
+    except Invalid as error:
+        return error.problems
+    if outcomes is None or any(log.further_names for log in report.logs):
+        return tuple(problems)
+    logged = sorted({event.name for log in report.logs for event in log.events})
+    wanted = {event: measure.label for measure in design.measures for event in measure.metric.events()}
+    problems += [
+        Problem((label,), f"no outcome log holds its event: {unknown_name(event, logged, 'a logged event')}")
+        for event, label in wanted.items()
+        if event not in logged
+    ]
+    return tuple(problems)
+
+
+def _unknown_arms(design: Design, reading: Reading) -> list[Problem]:
+    """Arms that this experiment's assignments name and the design does not."""
+    log, opened = reading.source.assignments, reading.opened["assignments"]
+    columns = log.columns
+    where = "" if columns.experiment is None else f" WHERE {ident(columns.experiment)} = {text(design.key)}"
+    rows = reading.engine.run(
+        Step(
+            "arms",
+            f"SELECT DISTINCT CAST({ident(columns.arm)} AS VARCHAR) AS arm FROM {opened.sql}{where} ORDER BY arm",
+        )
+    )
+    designed = [arm.name for arm in design.arms]
+    known = {name: name for name in designed} if not log.arms else log.arms
+    return [
+        Problem(("assignments", "arm"), f"logged arm {unknown_name(arm, designed, 'an arm of the design')}")
+        for (arm,) in rows
+        if arm is not None and known.get(arm) not in designed
+    ]
+
+
 def _logs(
     name: str, source: Source, place: Place, outcomes: OutcomeSources | None
 ) -> Iterable[tuple[str, Path, Log, Source | OutcomeSource, Place]]:
@@ -177,7 +226,7 @@ def _report(engine: DuckDB, opened: OpenedLog, log: Log) -> LogReport:
         log=opened.name,
         place=_place(log),
         files=tuple(str(file) for file in opened.files),
-        columns=tuple(opened.types.items()),
+        columns=opened.types,
         mapped=mapped,
         rows=rows,
         without_unit=without_unit,

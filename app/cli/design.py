@@ -29,7 +29,7 @@ commands = typer.Typer(
 def new(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", dir_okay=False, help="Where to write it. Default: standard output."),
+        typer.Argument(metavar="FILE", dir_okay=False, help="Where to write it. Default: standard output."),
     ] = None,
     template: Annotated[
         Literal["model-ab", "feature-ab", "non-inferiority"],

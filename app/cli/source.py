@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from app.cli.errors import invalid
 from app.cli.examples import examples
 from app.cli.output import AsJson, Cell, Table, answer, figure, note, plain, working
-from app.cli.workspace import outcomes_file, sources_file
+from app.cli.workspace import CatalogueFile, catalogue_in_use, outcomes_file, sources_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,10 +30,16 @@ def source() -> None:
 
 
 @commands.command(
-    epilog=examples("fairtrial source check main", "fairtrial source check --sources sources.yaml --json")
+    epilog=examples(
+        "fairtrial source check main",
+        "fairtrial source check --design design.yaml --json",
+    )
 )
 def check(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which source of the sources file.")] = "main",
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Source of the sources file. Default: the design's, else main."),
+    ] = None,
     sources: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The sources file. Default: the workspace's."),
@@ -44,6 +51,11 @@ def check(
     without_outcomes: Annotated[
         bool, typer.Option("--without-outcomes", help="Leave the outcome logs closed.")
     ] = False,
+    design: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Also check that the source can serve this design."),
+    ] = None,
+    catalogue: CatalogueFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the logs of a source: files, columns and what they are mapped to, rows, times, completeness.
@@ -51,18 +63,23 @@ def check(
     Of an outcome log only its schema, the number of events of each name and their times are read, arms
     pooled; never a value. Exit code 1 if anything is missing.
     """
-    from experiments.inspection import inspect_source
+    from experiments.design import load_design
+    from experiments.inspection import design_problems, inspect_source
     from experiments.logs import load_outcome_sources, load_sources
 
+    declared = None if design is None else load_design(design, catalogue_in_use(catalogue))
+    chosen = name or ("main" if declared is None else declared.written.source)
     assigned = load_sources(sources_file(sources))
     measured = None if without_outcomes else load_outcome_sources(outcomes_file(outcomes))
-    if measured is not None and name not in measured.by_name:
-        note(f"The outcomes file has no source {name!r}; its outcome logs are left out.")
+    if measured is not None and chosen not in measured.by_name:
+        note(f"The outcomes file has no source {chosen!r}; its outcome logs are left out.")
         measured = None
-    with working(f"Reading the logs of {name}"):
-        report = inspect_source(name, assigned, measured)
-    failure = None if report.ok else invalid(f"source {name}", report.problems)
-    document = {"ok": report.ok, **plain(report)}
+    with working(f"Reading the logs of {chosen}"):
+        report = inspect_source(chosen, assigned, measured)
+        if declared is not None and report.ok:
+            report = replace(report, problems=design_problems(declared, assigned, measured, report))
+    failure = None if report.ok else invalid(f"source {chosen}", report.problems)
+    document = {"ok": report.ok, "design": None if design is None else str(design), **plain(report)}
     answer(document, _text(report), as_json=as_json, failure=failure)
 
 
@@ -91,11 +108,12 @@ def _log(log: LogReport) -> list[str | Table]:
     if len(log.files) > MOST_FILES:
         lines.append(f"  … {figure(len(log.files) - MOST_FILES)} more")
     rows: list[tuple[Cell, ...]] = [
-        (mapped.role, mapped.column, mapped.type or "missing", mapped.problem or "") for mapped in log.mapped
+        (mapped.role, mapped.column, mapped.type or "missing", "✕" if mapped.problem else "")
+        for mapped in log.mapped
     ]
     used = {mapped.column for mapped in log.mapped}
-    rows += [("not used", name, kind, "") for name, kind in log.columns if name not in used]
-    lines.append(Table(("field", "column", "type", "problem"), rows))
+    rows += [("not used", name, kind, "") for name, kind in log.columns.items() if name not in used]
+    lines.append(Table(("field", "column", "type", ""), rows))
     if log.arms:
         lines.append(Table(("arm as logged", "rows"), [(arm.name, arm.rows) for arm in log.arms]))
     if log.events:
