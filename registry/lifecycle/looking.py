@@ -127,7 +127,7 @@ def seal_look(
                 what_to_do="Seal the look as the last one.",
             )
         doing.refuse_if_objections()
-        ended = because if verdict is Verdict.INVALID and because else stop
+        ended = (because or StopReason.INVALID) if verdict is Verdict.INVALID else stop
         sha256 = doing.keep_document("readout", canonical_json(dict(readout)))
         doing.update(
             looks,
