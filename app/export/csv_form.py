@@ -1,0 +1,121 @@
+"""Every table of a readout as CSV, in one archive: numbers as they are held, not as they are shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from experiments.readout import Readout
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def csv_tables(readout: Readout) -> bytes:
+    """A zip archive of UTF-8 CSV files. The same readout gives the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, records in _tables(readout).items():
+            entry = zipfile.ZipInfo(f"{name}.csv", _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, _csv(records))
+    return packed.getvalue()
+
+
+def _tables(readout: Readout) -> dict[str, list[dict[str, Any]]]:
+    document = readout.document()
+    segments = [
+        {
+            **{name: value for name, value in segment.items() if name != "comparisons"},
+            **_flat(comparison),
+        }
+        for segment in document["segments"]
+        for comparison in segment["comparisons"]
+    ]
+    tables = {
+        "readout": [_summary(document)],
+        "verdicts": document["verdict"]["by_treatment"],
+        "validity": document["validity"],
+        "plan_kept": document["plan_kept"],
+        "effects": [_flat(c) for part in ("primary", "guardrails", "secondary") for c in document[part]],
+        "segments": segments,
+        "sensitivity": [
+            {"analysis": s["analysis"], **_flat(s["comparison"])} for s in document["sensitivity"]
+        ],
+        "units": [{k: v for k, v in u.items() if k != "excluded"} for u in document["units"]],
+        "excluded": [
+            {"arm": u["arm"], "reason": reason, "units": n}
+            for u in document["units"]
+            for reason, n in u["excluded"].items()
+        ],
+        "flow": [{"step": step, "units": n} for step, n in document["flow"].items()],
+        "amendments": document["registration"]["amendments"],
+        "limits": [{"limit": limit} for limit in document["limits"]],
+        "manifest": document["reproduce"]["manifest"],
+        "statements": document["reproduce"]["statements"],
+    }
+    return {name: records for name, records in tables.items() if records}
+
+
+def _summary(document: Mapping[str, Any]) -> dict[str, Any]:
+    """One row: what was read out, when, by which plan, and the seal."""
+    registration = {f"registration.{k}": v for k, v in document["registration"].items() if k != "amendments"}
+    verdict = {f"verdict.{k}": v for k, v in document["verdict"].items() if k != "by_treatment"}
+    made = document["reproduce"]
+    return {
+        "schema": document["schema"],
+        **registration,
+        **{f"look.{k}": v for k, v in document["look"].items()},
+        "released_at": document["released_at"],
+        "simulated": document["simulated"],
+        **verdict,
+        **{f"version.{k}": v for k, v in made["versions"].items()},
+        "evidence_sha256": made["evidence_sha256"],
+        "ledger_head": made["ledger_head"],
+        "ledger_count": made["ledger_count"],
+        "sha256": document["sha256"],
+    }
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values as columns of their own: ``interval.low``; without an interval they stay empty."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": part for inner, part in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    columns = _columns(records)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for record in records:
+        writer.writerow([_cell(record.get(column)) for column in columns])
+    return text.getvalue()
+
+
+def _columns(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """All columns in order of appearance; the empty parent of flattened columns (``interval``) is not one."""
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    return [name for name in columns if not any(other.startswith(f"{name}.") for other in columns)]
+
+
+def _cell(value: Any) -> Any:
+    """Numbers as they are; text that a spreadsheet would run as a formula is marked as text."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    if isinstance(value, list | dict):
+        return (
+            "; ".join(value)
+            if isinstance(value, list) and all(isinstance(v, str) for v in value)
+            else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        )
+    return value

@@ -1,0 +1,10 @@
+"""The machine form: the canonical document, with the SHA-256 that every other form prints."""
+
+from __future__ import annotations
+
+from experiments.readout import Readout
+
+
+def json_document(readout: Readout) -> str:
+    """Sorted keys, no spaces, one line: the bytes that the seal is over, and the seal."""
+    return readout.canonical() + "\n"

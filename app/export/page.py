@@ -1,0 +1,294 @@
+"""The readout as a page: which section follows which, and what stands in it. No number is made here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from app.export.blocks import Block, Bullets, Code, Figure, Page, Section, VerdictBox, Words
+from app.export.effects import arms_table, effects_table, methods_table, segment_table, sensitivity_table
+from app.export.records import (
+    amendments_table,
+    checks_table,
+    exclusions_table,
+    flow_table,
+    manifest_table,
+    pairs_table,
+    units_table,
+    verdicts_table,
+)
+from app.formats import count, instant, p_clause, share, short_hash
+from app.readings import LABEL_WORDS, verdict_reading
+from experiments.readout import Check, Readout, Segment
+
+if TYPE_CHECKING:
+    from app.charts import Drawn
+
+WITHHELD = frozenset({"INVALID", "CONTINUE"})
+"""Verdicts whose readouts hold no effect."""
+
+
+def page_of(readout: Readout) -> Page:
+    """The page of a readout, the same for every form that people read."""
+    verdict = readout.verdict
+    return Page(
+        experiment=readout.registration.experiment,
+        title=readout.registration.title,
+        watermark=_watermark(readout),
+        labels=tuple((label, LABEL_WORDS.get(label, "")) for label in _labels(readout)),
+        facts=tuple(_facts(readout)),
+        verdict=VerdictBox(
+            verdict.code,
+            verdict_reading(verdict.code),
+            verdict.sentence,
+            f"Rule {verdict.rule}: {verdict.rule_in_words}",
+        ),
+        paragraph=verdict.paragraph,
+        sections=tuple(_sections(readout)),
+    )
+
+
+def _labels(readout: Readout) -> tuple[str, ...]:
+    simulated = ("simulated",) if readout.simulated else ()
+    return tuple(dict.fromkeys((*readout.registration.labels, *simulated)))
+
+
+def _watermark(readout: Readout) -> str | None:
+    if "simulated" in _labels(readout):
+        return "SIMULATED"
+    return "INTERIM" if readout.verdict.code == "CONTINUE" else None
+
+
+def _facts(readout: Readout) -> Iterator[tuple[str, str]]:
+    plan, look = readout.registration, readout.look
+    which = f"look {look.k} of {look.of}"
+    yield "State", "Running" if readout.verdict.code == "CONTINUE" else "Readout released"
+    yield "Look", f"Final ({which})" if look.final else which.capitalize()
+    yield (
+        "Data to",
+        f"{instant(look.watermark)} ({look.watermark_why})" if look.watermark else look.watermark_why,
+    )
+    if look.enrolment_start is not None or look.cut_off is not None:
+        yield "Units exposed", f"{instant(look.enrolment_start)} to {instant(look.cut_off)}"
+    yield "Information", f"{share(look.information)} of the plan"
+    yield "Released", instant(readout.released_at)
+    locked = f", locked {instant(plan.locked_at)}" if plan.locked_at else ""
+    yield "Plan", f"version {plan.version}{locked}, SHA-256 {short_hash(plan.design_sha256)}…"
+    yield "Owner", plan.owner or "nobody named"
+    yield "Reviewer", plan.reviewer or "nobody named"
+
+
+def _sections(readout: Readout) -> Iterator[Section]:
+    withheld = readout.verdict.code in WITHHELD
+    if len(readout.verdict.by_treatment) > 1:
+        yield Section("treatments", "Verdict by treatment", (verdicts_table(readout.verdict.by_treatment),))
+    if readout.plan_kept:
+        yield Section(
+            "plan",
+            "Plan kept?",
+            (checks_table("What was planned and what happened", readout.plan_kept, blocking=False),),
+        )
+    yield Section("validity", "Validity", tuple(_validity(readout)))
+    if withheld:
+        yield Section("primary", "Primary metric", (Words("No effect is reported."),))
+    else:
+        yield Section("primary", "Primary metric", tuple(_primary(readout)))
+        yield Section("guardrails", "Guardrails", tuple(_guardrails(readout)))
+    yield Section("units", "Units", tuple(_units(readout)))
+    if not withheld:
+        if readout.secondary:
+            yield Section("secondary", "Declared secondary metrics", tuple(_secondary(readout)))
+        if readout.sensitivity:
+            yield Section("sensitivity", "Declared sensitivity analyses", tuple(_sensitivity(readout)))
+        if readout.segments:
+            yield Section("segments", "Declared segments", tuple(_segments(readout)))
+    yield Section("deviations", "Deviations and amendments", tuple(_deviations(readout)))
+    yield Section("limits", "Limits", (Bullets(readout.limits or ("None were stated.",)),))
+    yield Section("reproduce", "Reproduce", tuple(_reproduce(readout)))
+
+
+def _validity(readout: Readout) -> Iterator[Block]:
+    def allocation() -> Drawn:
+        from app.charts import allocation_bar
+
+        return allocation_bar(readout.units, _allocation_check(readout))
+
+    yield checks_table("Checks and the rules declared for them", readout.validity)
+    if readout.units:
+        yield Figure("How the analysed units are shared between the arms", allocation)
+
+
+def _allocation_check(readout: Readout) -> Check | None:
+    """The check over the totals of the arms, which is the first that is called allocation."""
+    return next((c for c in readout.validity if c.name.casefold().startswith("allocation")), None)
+
+
+def _primary(readout: Readout) -> Iterator[Block]:
+    compared = readout.primary
+    if not compared:
+        yield Words("The primary metric was not measured.")
+        return
+
+    def forest() -> Drawn:
+        from app.charts import primary_forest
+
+        return primary_forest(compared)
+
+    yield Figure("How far each treatment arm differs from control", forest)
+    yield effects_table("Difference by the declared test", compared)
+    yield arms_table("What each arm shows", compared)
+    yield methods_table("How the numbers were made", compared)
+    levels = dict.fromkeys(c.interval.level for c in compared if c.interval)
+    notes = [
+        f"Confidence interval (CI): intervals made this way contain the true value in {share(level)} of experiments."
+        for level in levels
+    ]
+    notes.append(
+        "p: how often a difference this large or larger would be seen if there were no true difference."
+    )
+    if any(c.margin is not None for c in compared):
+        notes[-1] = (
+            "p: how often a result this far inside the margin would be seen if the truth lay at the margin."
+        )
+    notes.append("pp: percentage points, the difference of two percentages.")
+    yield Bullets(tuple(notes))
+
+
+def _guardrails(readout: Readout) -> Iterator[Block]:
+    compared = readout.guardrails
+    if not compared:
+        yield Words("No guardrail was declared.")
+        return
+
+    def forest() -> Drawn:
+        from app.charts import guardrail_forest
+
+        return guardrail_forest(compared)
+
+    yield Words(
+        "The margin is the largest worsening that was accepted beforehand. Only “within margin” passes."
+    )
+    yield Figure("Each guardrail against its margin", forest)
+    yield effects_table("Difference, and the margin it is held against", compared)
+    yield arms_table("What each arm shows", compared)
+    yield methods_table("How the numbers were made", compared)
+
+
+def _units(readout: Readout) -> Iterator[Block]:
+    if not readout.units:
+        yield Words("No unit was assigned.")
+        return
+
+    def flow() -> Drawn:
+        from app.charts import unit_flow
+
+        return unit_flow(readout.units)
+
+    yield Figure("From assigned to analysed", flow)
+    yield units_table(readout.units)
+    if any(u.excluded for u in readout.units):
+        yield exclusions_table(readout.units)
+    if readout.flow:
+        yield flow_table(readout.flow)
+
+
+def _secondary(readout: Readout) -> Iterator[Block]:
+    yield Words("Supporting evidence only. It does not change the verdict.")
+    yield effects_table("Differences", readout.secondary)
+    sentences = tuple(c.state for c in readout.secondary if c.state.endswith("."))
+    if sentences:
+        yield Bullets(sentences)
+    yield arms_table("What each arm shows", readout.secondary)
+    yield methods_table("How the numbers were made", readout.secondary)
+
+
+def _sensitivity(readout: Readout) -> Iterator[Block]:
+    def forest() -> Drawn:
+        from app.charts import sensitivity_forest
+
+        return sensitivity_forest(readout.sensitivity, readout.primary)
+
+    compared = [a.comparison for a in readout.sensitivity]
+    yield Words("The same estimate with one choice of the analysis undone. It does not change the verdict.")
+    yield Figure("The primary metric under each declared analysis", forest)
+    yield sensitivity_table(readout.sensitivity)
+    yield methods_table("How the numbers were made", compared)
+
+
+def _segments(readout: Readout) -> Iterator[Block]:
+    yield Words("Declared before the data. A segment does not change the verdict.")
+    for segment in readout.segments:
+        yield from _segment(readout, segment)
+
+
+def _segment(readout: Readout, segment: Segment) -> Iterator[Block]:
+    arms = ", ".join(dict.fromkeys(c.treatment for c in segment.comparisons))
+    if not segment.comparisons:
+        yield Words(f"By {segment.attribute}: {segment.not_computed or 'no level was seen'}.")
+        return
+
+    def forest() -> Drawn:
+        from app.charts import segment_forest
+
+        return segment_forest(segment, readout.primary)
+
+    if segment.interaction_p_value is None:
+        yield Words(f"By {segment.attribute}, {arms}: interaction test not computed: {segment.not_computed}.")
+    else:
+        adjusted = segment.adjusted_interaction_p_value
+        more = "" if adjusted is None else f", adjusted over the segments {p_clause(adjusted)}"
+        yield Words(
+            f"By {segment.attribute}, {arms}: is the effect the same at every level? "
+            f"{segment.interaction_method}: {p_clause(segment.interaction_p_value)}{more}."
+        )
+    yield Figure(f"By {segment.attribute}, {arms}", forest)
+    yield segment_table(segment)
+
+
+def _deviations(readout: Readout) -> Iterator[Block]:
+    plan, look = readout.registration, readout.look
+    found = [f"{label}: {LABEL_WORDS.get(label, '')}".rstrip(": ") for label in _labels(readout)]
+    if look.stopped_by_hand:
+        found.append("Stopped by hand before the declared end.")
+    if look.short:
+        found.append(
+            f"The planned sample was not reached: {share(look.information)} of the planned information."
+        )
+    found += [
+        f"{c.name}: {c.detail} (planned: {c.rule})."
+        for c in readout.plan_kept
+        if c.result in {"fail", "warn"}
+    ]
+    yield Bullets(tuple(found)) if found else Words("No deviation from the plan was found.")
+    yield Words(f"Outcome accesses before the plan was locked: {count(plan.outcome_reads_before)}.")
+    if plan.amendments:
+        yield Words(f"Analysed by version {plan.version} of the plan.")
+        yield amendments_table(plan.amendments)
+    else:
+        yield Words("The plan was not amended.")
+
+
+def _reproduce(readout: Readout) -> Iterator[Block]:
+    made = readout.reproduce
+    pairs = [
+        ("Readout, SHA-256", readout.sha256),
+        ("Design, SHA-256", made.design_sha256),
+        ("Evidence, SHA-256", made.evidence_sha256),
+    ]
+    if made.ledger_head is not None:
+        pairs.append(("Ledger head", made.ledger_head))
+    if made.ledger_count is not None:
+        pairs.append(("Ledger records", count(made.ledger_count)))
+    pairs += [(f"Version of {name}", version) for name, version in made.versions.items()]
+    yield pairs_table("Hashes and versions", pairs)
+    if made.manifest:
+        yield manifest_table(made.manifest)
+    yield Words("The exact sums behind every estimate are in the JSON form of this readout.")
+    yield Code(
+        "The plan as it was locked",
+        "json",
+        json.dumps(readout.design, indent=2, ensure_ascii=False, sort_keys=True),
+    )
+    for statement in made.statements:
+        yield Code(f"SQL: {statement.step}", "sql", statement.sql)
