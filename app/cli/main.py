@@ -72,12 +72,19 @@ def _failed(failure: Failure, as_json: bool) -> int:
     return failure.exit_code
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"fairtrial {version('fairtrial')}")
+        raise typer.Exit
+
+
 @app.callback()
 def top(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+    ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(f"fairtrial {version_of('fairtrial')}")
-        raise typer.Exit
+    """Options that stand before a command."""
