@@ -8,6 +8,7 @@ the ledger can therefore differ only when somebody went behind the registry's ba
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
@@ -178,7 +179,10 @@ def load_experiment(connection: Connection, id: str) -> Experiment:
     """
     row = connection.execute(select(experiments).where(experiments.c.id == id)).mappings().one_or_none()
     if row is None:
-        raise Unknown(f"experiment {id!r} is not in this registry; `list` shows those that are")
+        known = connection.execute(select(experiments.c.id).order_by(experiments.c.number)).scalars().all()
+        near = get_close_matches(id.upper(), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it holds {len(known)}"
+        raise Unknown(f"experiment {id!r} is not in this registry; {hint}")
     return experiment_from(row)
 
 

@@ -34,6 +34,7 @@ from registry.lifecycle.looking import (
     open_look,
     read_readout,
     record_outcome_read,
+    refuse_look,
     release,
     seal_look,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "possible_acts",
     "read_readout",
     "record_outcome_read",
+    "refuse_look",
     "register",
     "reject_amendment",
     "reject_decision",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import select
 
@@ -68,6 +68,26 @@ def open_look(
         doing.facts = {"k": k, "of": of, "cutoff": instant(cutoff)}
         doing.summary = f"Opened look {k} of {of}, cut-off {instant(cutoff)}."
     return _read_look(registry, experiment, k)
+
+
+def refuse_look(
+    registry: Registry,
+    actor: str,
+    experiment: str,
+    k: int,
+    reason: str,
+    *,
+    when_possible: str,
+    what_to_do: str,
+) -> NoReturn:
+    """Refuse to open a look that is not due, and record that somebody tried.
+
+    Raises:
+        Refused: always.
+    """
+    with act(registry, actor, "open look", experiment) as doing:
+        doing.refuse(f"Look {k}: {reason}", when_possible=when_possible, what_to_do=what_to_do)
+    raise AssertionError("an act that refuses does not end")
 
 
 def hold_look(

@@ -89,8 +89,9 @@ def test_somebody_unknown_is_refused_and_recorded_under_the_name_they_gave(team:
 
 
 def test_an_experiment_that_is_not_there_is_named(team: Any) -> None:
-    with pytest.raises(Unknown, match="EXP-9999"):
-        store.show(team.registry, "EXP-9999")
+    team.draft()
+    with pytest.raises(Unknown, match=r"'exp-001' is not in this registry; did you mean EXP-0001\?"):
+        store.show(team.registry, "exp-001")
 
 
 # Draft and review
@@ -325,6 +326,23 @@ def test_looks_come_in_order_one_at_a_time_and_each_is_read_once(team: Any) -> N
     assert "4 looks are not what was declared" in refused_for(
         lambda: lifecycle.open_look(team.registry, "system", running.id, 2, 4, now)
     )
+
+
+def test_a_look_that_is_not_due_is_refused_on_the_record(team: Any) -> None:
+    running = team.running()
+    assert "6,340 of 10,784 mature units" in refused_for(
+        lambda: lifecycle.refuse_look(
+            team.registry,
+            "mira",
+            running.id,
+            1,
+            "6,340 of 10,784 mature units.",
+            when_possible="about 18 Nov.",
+            what_to_do="Wait.",
+        )
+    )
+    (entry,) = store.find_ledger(team.registry, action="open look refused")
+    assert entry.actor == "mira"
 
 
 def test_a_held_look_is_opened_again(team: Any) -> None:
