@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app.cli.errors import Refusal
+from app.cli.errors import BadUsage, Refusal
 from app.cli.examples import examples
 from app.cli.output import AsJson, Cell, Table, answer, figure, percent
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
@@ -102,6 +102,31 @@ def preview(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson =
 
     found = preview_of(load_design(file, catalogue_in_use(catalogue)))
     answer(_document(found), _text(found), as_json=as_json)
+
+
+@commands.command(epilog=examples("fairtrial design fields", "fairtrial design fields primary"))
+def fields(
+    under: Annotated[
+        str | None, typer.Argument(metavar="FIELD", help="Only this field and what stands under it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every field of a design file: what may be written, its default, what it means."""
+    from app.fields import fields_of
+    from experiments.problems import unknown_name
+    from experiments.written import WrittenDesign
+
+    every = list(fields_of(WrittenDesign))
+    found = [field for field in every if under is None or _stands_under(field.path, under)]
+    if not found:
+        names = list(dict.fromkeys(field.path.split(".")[0].removesuffix("[]") for field in every))
+        raise BadUsage(f"FIELD: {unknown_name(under, names, 'a field of a design')}")
+    rows = [(field.path, field.allowed, field.default, field.meaning) for field in found]
+    answer({"fields": found}, [Table(("field", "may be", "default", "meaning"), rows)], as_json=as_json)
+
+
+def _stands_under(path: str, field: str) -> bool:
+    return path == field or path.startswith((f"{field}.", f"{field}[]"))
 
 
 def _document(found: Preview) -> dict[str, Any]:
