@@ -37,9 +37,11 @@ as_owner() {
 case $verb in
   start)
     if [ -z "$(programs)" ]; then
-      # Debian would start a server of its own after installing; we want the programs only.
-      { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        -o Dpkg::Options::=--force-confold postgresql; } >&2
+      # Debian's package would make and start a server of its own; only the programs are wanted.
+      mkdir -p /etc/postgresql-common
+      [ -e /etc/postgresql-common/createcluster.conf ] ||
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+      { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } >&2
     fi
     bin=$(programs)
     folder=$(as_owner 'mktemp -d -t fairtrial-postgres-XXXXXX')
