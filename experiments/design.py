@@ -1,32 +1,42 @@
 """A design: what was written, resolved against the metric catalogue, frozen, with one canonical form and hash.
 
 ``load_design`` (a file), ``parse_design`` (text) and ``declare`` (keyword arguments) all go through the same
-validation, which reports every problem at once.
+validation, which reports every problem at once. ``reopen`` gives back what was locked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from experiments.checks import DEFAULT_WINDOW, default_test, findings
-from experiments.documents import Document, parse_document, read_document, sha256_of
+from experiments.canonical import SCHEMA, locked_catalogue, material_of, with_locked_defaults
+from experiments.declared_tests import default_test
+from experiments.documents import Document, document_of, parse_document, read_text, scan_document, sha256_of
+from experiments.drafts import draft_of
 from experiments.durations import DAY, WEEK
 from experiments.durations import written as written_duration
+from experiments.meaning.design import design_findings
 from experiments.metrics import Baseline, Catalogue, Metric
-from experiments.problems import Invalid, Path, Problem
+from experiments.problems import Invalid, Problem
 from experiments.sample import SamplePlan, sample_plan
-from experiments.validation import collect
-from experiments.written import ADMINISTRATIVE, Amount, Covariate, LayerSlot, WrittenDesign
-
-SCHEMA = "design/1"
+from experiments.validation import Finding, collect
+from experiments.written import (
+    ADMINISTRATIVE,
+    DEFAULT_WINDOW,
+    Amount,
+    Covariate,
+    Guardrail,
+    LayerSlot,
+    Primary,
+    WrittenDesign,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,54 +108,54 @@ class Design:
 
     def _primary(self, catalogue: Catalogue) -> Measure:
         declared = self.written.primary
-        metric = catalogue[declared.metric]
         superiority = self.written.purpose == "superiority"
+        return replace(
+            self._tested(declared, catalogue),
+            alpha=declared.alpha or (0.05 if superiority else 0.025),
+            sides=declared.sides or (2 if superiority else 1),
+            mde=declared.mde,
+        )
+
+    def _guardrails(self, catalogue: Catalogue) -> list[Measure]:
+        resolved = [
+            replace(
+                self._tested(declared, catalogue),
+                role=declared.role,
+                alpha=declared.alpha,
+                reason=declared.reason,
+                segment=declared.segment,
+                minimum_units=declared.minimum_units,
+            )
+            for declared in self.written.guardrails
+        ]
+        return sorted(resolved, key=lambda measure: measure.label)
+
+    def _tested(self, declared: Primary | Guardrail, catalogue: Catalogue) -> Measure:
+        """What the primary and a guardrail resolve alike."""
+        metric = catalogue[declared.metric]
         return Measure(
             role="primary",
             metric=metric,
             window=declared.window or metric.window or self.window,
             test=declared.test or default_test(metric, declared.covariates),
-            alpha=declared.alpha if superiority or "alpha" in declared.model_fields_set else 0.025,
-            sides=declared.sides or (2 if superiority else 1),
-            mde=declared.mde,
+            alpha=0.025,
+            sides=1,
             margin=declared.margin,
             covariates=_covariates(declared.covariates, catalogue),
             without_history=declared.without_history,
             baseline=declared.baseline or metric.baseline,
         )
 
-    def _guardrails(self, catalogue: Catalogue) -> list[Measure]:
-        resolved = []
-        for declared in self.written.guardrails:
-            metric = catalogue[declared.metric]
-            resolved.append(
-                Measure(
-                    role=declared.role,
-                    metric=metric,
-                    window=declared.window or metric.window or self.window,
-                    test=declared.test or default_test(metric, declared.covariates),
-                    alpha=declared.alpha,
-                    sides=1,
-                    margin=declared.margin,
-                    reason=declared.reason,
-                    segment=declared.segment,
-                    covariates=_covariates(declared.covariates, catalogue),
-                    minimum_units=declared.minimum_units,
-                    baseline=declared.baseline or metric.baseline,
-                )
-            )
-        return sorted(resolved, key=lambda measure: measure.label)
-
     def _secondary(self, catalogue: Catalogue) -> list[Measure]:
         metrics = sorted((catalogue[r] for r in self.written.secondary.metrics), key=lambda m: m.reference)
         return [
             Measure(
-                "secondary",
-                metric,
-                metric.window or self.window,
-                default_test(metric, ()),
-                0.05,
-                2,
+                role="secondary",
+                metric=metric,
+                window=metric.window or self.window,
+                test=default_test(metric, ()),
+                alpha=0.05,
+                sides=2,
                 baseline=metric.baseline,
             )
             for metric in metrics
@@ -207,66 +217,8 @@ class Design:
 
     @cached_property
     def material(self) -> dict[str, Any]:
-        """The canonical document of everything that decides: defaults filled in, metrics pinned, words folded."""
-        w = self.written
-        return {
-            "schema": SCHEMA,
-            "hypothesis": w.hypothesis.model_dump(mode="json"),
-            "purpose": w.purpose,
-            "background": w.background,
-            "outcome_data_seen": w.outcome_data_seen,
-            "units": {
-                "randomisation": w.units.randomisation,
-                "analysis": w.units.analysis or w.units.randomisation,
-            },
-            "arms": [{"name": a.name, "share": str(a.share), "version": a.version} for a in self.arms],
-            "assignment": {
-                "key": self.key,
-                "method": w.assignment.method,
-                "salt": self.salt,
-                "layer": None if w.assignment.layer is None else w.assignment.layer.model_dump(mode="json"),
-                "exposure": w.assignment.exposure,
-            },
-            "eligibility": sorted(
-                (c.model_dump(mode="json", by_alias=True, exclude_none=True) for c in w.eligibility),
-                key=sha256_of,
-            ),
-            "primary": _canonical_measure(self.primary),
-            "guardrails": [_canonical_measure(g) for g in self.guardrails],
-            "no_guardrails_reason": None if self.guardrails else w.no_guardrails_reason,
-            "secondary": {
-                "metrics": [_canonical_measure(s) for s in self.secondary],
-                "multiplicity": w.secondary.multiplicity,
-            },
-            "segments": sorted(w.segments),
-            "sensitivity": sorted(set(w.sensitivity)),
-            "window": self.window,
-            "label_delay": w.label_delay,
-            "maturity": self.maturity,
-            "power": {
-                "power": w.power.power,
-                "design_effect": w.power.design_effect,
-                "reason": w.power.reason,
-                "override_reason": w.power.override_reason,
-                "n_per_arm": list(self.plan.n_per_arm),
-                "binding": self.plan.binding,
-            },
-            "stopping": {
-                "rule": w.stopping.rule,
-                "minimum_duration": self.minimum_duration,
-                "maximum_duration": self.maximum_duration,
-                "step": w.stopping.step,
-                "part_weeks_reason": w.stopping.part_weeks_reason,
-                "if_short": w.stopping.if_short,
-            },
-            "rules": w.rules.model_dump(mode="json"),
-            "validity": w.validity.model_dump(mode="json"),
-            "multiple_treatments": w.multiple_treatments if len(self.treatments) > 1 else None,
-            "which_ships": w.which_ships if len(self.treatments) > 1 else None,
-            "decision_rule": self.decision_rule,
-            "source": w.source,
-            "anything_else": w.anything_else,
-        }
+        """The canonical document of everything that decides; see ``canonical``."""
+        return material_of(self)
 
     @property
     def administrative(self) -> dict[str, Any]:
@@ -287,17 +239,21 @@ def load_design(file: FilePath, catalogue: Catalogue) -> Design:
     Raises:
         Invalid: every problem of the file at once, each with its line.
     """
-    return design_of(read_document(file, f"design {file}"), catalogue)
+    what = f"design {file}"
+    return design_of(scan_document(read_text(file, what), what, file=str(file)), catalogue)
 
 
 def parse_design(text: str, catalogue: Catalogue) -> Design:
     """A design from YAML text; raises like ``load_design``."""
-    return design_of(parse_document(text, "design"), catalogue)
+    return design_of(scan_document(text, "design"), catalogue)
 
 
 def declare(catalogue: Catalogue, **fields: Any) -> Design:
-    """A design from keyword arguments, named as in a design file; raises like ``load_design``."""
-    return design_of(Document(dict(fields), ""), catalogue)
+    """A design from keyword arguments, named as in a design file; raises like ``load_design``.
+
+    ``design.document.text`` is a design file of the same meaning.
+    """
+    return design_of(document_of(fields, "design"), catalogue)
 
 
 def reopen(material: Mapping[str, Any], written: str) -> Design:
@@ -306,86 +262,70 @@ def reopen(material: Mapping[str, Any], written: str) -> Design:
     Raises:
         Invalid: the text no longer resolves to the locked document.
     """
-    design = parse_design(written, _catalogue_of(material))
+    what = "locked design"
+    if material.get("schema") != SCHEMA:
+        message = f"{material.get('schema')!r} is not a schema that this code reads; it reads {SCHEMA}"
+        raise Invalid(what, [Problem(("schema",), message)])
+    document = parse_document(written, what)
+    body = with_locked_defaults(document.body, material)
+    design = design_of(replace(document, body=body), locked_catalogue(material))
     locked = sha256_of(dict(material))
     if design.sha256 != locked:
-        message = f"resolves to {design.sha256[:12]}, not to the locked {locked[:12]}; this code reads the design otherwise"
-        raise Invalid("locked design", [Problem((), message)])
+        parts = material.keys() | design.material.keys()
+        differing = sorted(part for part in parts if material.get(part) != design.material.get(part))
+        message = (
+            f"resolves to {design.sha256[:12]}, not to the locked {locked[:12]}: {', '.join(differing)} would differ; "
+            "this code reads the design otherwise than the code that locked it"
+        )
+        raise Invalid(what, [Problem((), message)])
     return design
 
 
-def _catalogue_of(material: Mapping[str, Any]) -> Catalogue:
-    """The metrics that a locked document pins, a deciding measure's own entry before a covariate's."""
-    measures = [material["primary"], *material["guardrails"], *material["secondary"]["metrics"]]
-    found: dict[str, Metric] = {}
-    for body, baseline in [
-        *((measure["metric"], measure.get("baseline")) for measure in measures),
-        *((c["metric"], None) for measure in measures for c in measure["covariates"] if c["metric"]),
-    ]:
-        metric = Metric.model_validate(
-            {**body, "window": written_duration(body["window"]), "baseline": baseline}
-        )
-        found.setdefault(metric.reference, metric)
-    return Catalogue(tuple(found.values()))
-
-
 def design_of(document: Document, catalogue: Catalogue) -> Design:
-    """Validate a document and resolve it: types, then meaning for whatever could be read, then the sample size."""
-    problems: list[Problem] = []
-    written: WrittenDesign | None = None
+    """Validate a document and resolve it: types, then meaning as far as it can be read, then the sample size.
+
+    Raises:
+        Invalid: every problem at once.
+    """
+    problems = list(document.faults)
+    draft = draft_of(WrittenDesign, document.body)
     try:
-        written = WrittenDesign.model_validate(document.body)
-        fields = {name: getattr(written, name) for name in WrittenDesign.model_fields}
+        WrittenDesign.model_validate(document.body)
     except ValidationError as error:
         problems += collect(error, WrittenDesign, document)
-        fields = _readable_fields(document)
-    problems += [document.problem(path, message) for path, message in findings(fields, catalogue)]
-    if written is not None and not problems:
-        design = Design(written, catalogue, document)
+    problems += [document.problem(path, message) for path, message in design_findings(draft, catalogue)]
+    if not problems:
+        design = Design(draft, catalogue, document)
         problems += [document.problem(path, message) for path, message in _sample_findings(design)]
         if not problems:
             return design
-    problems.sort(key=lambda p: (p.line is None, p.line or 0))
-    raise Invalid(f"design {document.file}" if document.file else "design", problems)
+    found = sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0)
+    raise Invalid(f"design {document.file}" if document.file else "design", found)
 
 
-def _readable_fields(document: Document) -> dict[str, Any]:
-    """The top-level fields that are valid on their own, so that their meaning is checked all the same."""
-    types = get_type_hints(WrittenDesign, include_extras=True)
-    fields: dict[str, Any] = {}
-    for name, info in WrittenDesign.model_fields.items():
-        if name not in document.body:
-            if not info.is_required():
-                fields[name] = info.get_default(call_default_factory=True)
-            continue
-        try:
-            fields[name] = TypeAdapter(types[name]).validate_python(document.body[name])
-        except ValidationError:
-            continue
-    return fields
-
-
-def _sample_findings(design: Design) -> list[tuple[Path, str]]:
+def _sample_findings(design: Design) -> Iterator[Finding]:
     """Problems that show only once n is computed."""
+    power, stopping = design.written.power, design.written.stopping
     try:
         plan = design.plan
     except ValueError as error:
-        return [(("power",), f"no sample size can be computed: {error}")]
-    found: list[tuple[Path, str]] = []
-    power = design.written.power
-    if plan.overridden and plan.total < sum(plan.computed) and power.override_reason is None:
-        found.append(
-            (
-                ("power", "units_per_arm"),
-                f"{power.units_per_arm} is fewer than the {min(plan.computed)} that {plan.binding} needs; change what it is "
-                "derived from, or give override_reason",
-            )
+        yield ("power",), f"no sample size can be computed: {error}"
+        return
+    if plan.total < sum(plan.computed) and power.override_reason is None:
+        yield (
+            ("power", "units_per_arm"),
+            f"{power.units_per_arm} is fewer than the {min(plan.computed)} that {plan.binding} needs; change what it is "
+            "derived from, or give override_reason",
         )
-    if design.maximum_duration < design.minimum_duration:
-        found.append(
-            (("stopping", "maximum_duration"), "is shorter than the enrolment the planned traffic needs")
+    if plan.enrolment is None or stopping.maximum_duration is None:
+        return
+    needed = -(-plan.enrolment.enrolment_days * DAY // stopping.step) * stopping.step
+    if stopping.maximum_duration < needed:
+        yield (
+            ("stopping", "maximum_duration"),
+            f"{written_duration(stopping.maximum_duration)} is not allowed; {plan.total} units at {power.units_per_day:g} a day "
+            f"need {written_duration(needed)} of enrolment",
         )
-    return found
 
 
 def _covariates(declared: tuple[Covariate, ...], catalogue: Catalogue) -> tuple[ResolvedCovariate, ...]:
@@ -401,40 +341,6 @@ def _covariates(declared: tuple[Covariate, ...], catalogue: Catalogue) -> tuple[
     return tuple(sorted(resolved, key=lambda c: (c.label, c.window)))
 
 
-def _canonical_measure(measure: Measure) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "metric": measure.metric.canonical(measure.window),
-        "role": measure.role,
-        "test": measure.test,
-        "alpha": measure.alpha,
-        "sides": measure.sides,
-        "minimum_units": measure.minimum_units,
-        "covariates": [
-            {
-                "metric": None if c.metric is None else c.metric.canonical(c.window),
-                "attribute": c.attribute,
-                "window": c.window,
-            }
-            for c in measure.covariates
-        ],
-    }
-    if measure.covariates:
-        body["without_history"] = measure.without_history
-    if measure.role == "primary":
-        body["mde"] = _amount(measure.mde)
-    if measure.role != "secondary":
-        body["margin"] = _amount(measure.margin)
-        body["baseline"] = None if measure.baseline is None else measure.baseline.model_dump(mode="json")
-    if measure.role in {"must-hold", "monitor"}:
-        body["reason"] = measure.reason
-        body["segment"] = measure.segment
-    return body
-
-
-def _amount(amount: Amount | None) -> dict[str, Any] | None:
-    return None if amount is None else {"kind": amount.kind, "value": amount.value}
-
-
 def slug(title: str) -> str:
     """The title as a key: small letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")
+    return re.sub(r"[\W_]+", "-", title.casefold()).strip("-")

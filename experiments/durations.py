@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -10,25 +12,30 @@ from pydantic import BeforeValidator, PlainSerializer
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DAY = SECONDS["d"]
 WEEK = SECONDS["w"]
-_WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+LONGEST = 5_200 * WEEK
+_WRITTEN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([smhdw])")
+_HOW = "write a number with s, m, h, d or w, for example 7d"
 
 
 def seconds(written: Any) -> int:
-    """Whole seconds of a written duration.
+    """Whole seconds of a written duration; in Python a ``timedelta`` will do as well.
 
     Raises:
-        ValueError: not a number with one of s, m, h, d, w, or not a whole number of seconds.
+        ValueError: not a number with one of s, m, h, d, w, not a whole number of seconds, or over a century.
     """
-    if isinstance(written, bool) or not isinstance(written, str):
-        raise ValueError(f"{written!r} has no unit; write a number with s, m, h, d or w, for example 7d")
-    match = _WRITTEN.fullmatch(written.strip())
-    if match is None:
-        raise ValueError(
-            f"{written!r} is not a duration; write a number with s, m, h, d or w, for example 7d"
-        )
-    amount = float(match[1]) * SECONDS[match[2]]
-    if amount != int(amount):
-        raise ValueError(f"{written!r} is not a whole number of seconds")
+    if isinstance(written, timedelta):
+        amount = Fraction(written // timedelta(microseconds=1), 1_000_000)
+    elif isinstance(written, int | float) and not isinstance(written, bool):
+        raise ValueError(f"{written!r} has no unit; {_HOW}")
+    else:
+        match = _WRITTEN.fullmatch(written.strip()) if isinstance(written, str) else None
+        if match is None:
+            raise ValueError(f"{written!r} is not a duration; {_HOW}")
+        amount = Fraction(match[1]) * SECONDS[match[2]]
+    if amount.denominator != 1:
+        raise ValueError(f"{str(written)!r} is not a whole number of seconds; {_HOW}")
+    if not 0 <= amount <= LONGEST:
+        raise ValueError(f"{str(written)!r} is not allowed; give a duration from 0s to {LONGEST // WEEK}w")
     return int(amount)
 
 
@@ -41,7 +48,7 @@ def written(duration: int) -> str:
 
 
 def _parse(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value == 0 else seconds(value)
+    return 0 if value == 0 and isinstance(value, int) and not isinstance(value, bool) else seconds(value)
 
 
 Duration = Annotated[int, BeforeValidator(_parse), PlainSerializer(written, return_type=str)]

@@ -19,17 +19,22 @@ NULL (``null_values``), and a unit whose window is not over (never analysed; see
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from experiments.documents import Document, parse_document, read_document
+from experiments.documents import Document, read_text, scan_document
+from experiments.drafts import Unreadable, draft_of
 from experiments.durations import Duration
-from experiments.problems import Invalid, Problem, unknown_name
-from experiments.validation import collect
+from experiments.meaning.metric import metric_findings
+from experiments.problems import Invalid, dotted, unknown_name
+from experiments.spellings import REFERENCE, Count, Number, Prose, Rate
+from experiments.spellings import Frozen as Frozen
+from experiments.spellings import Name as Name
+from experiments.validation import Findings, collect
 
 MetricType = Literal["count", "sum", "mean", "proportion", "conversion", "retention", "ratio", "quantile"]
 BINARY: frozenset[str] = frozenset({"proportion", "conversion", "retention"})
@@ -45,40 +50,27 @@ NO_EVENTS_DEFAULT: dict[str, Literal["zero", "missing"]] = {
     "quantile": "missing",
 }
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-REFERENCE = re.compile(r"([a-z][a-z0-9_]{0,62})(?:@([1-9][0-9]*))?")
-
-
-def _name(value: Any) -> Any:
-    if isinstance(value, str) and not NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is not allowed; use small letters, digits and _, starting with a letter")
-    return value
-
-
-Name = Annotated[str, BeforeValidator(_name)]
-
-
-class Frozen(BaseModel):
-    """A written value: no unknown fields, no changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
-
 
 class Baseline(Frozen):
-    """What the metric was before, and where that comes from; for a ratio or quantile ``sd`` is the
-    per-unit standard deviation of its linearised form."""
+    """What the metric was before, and where that comes from."""
 
-    mean: float
-    sd: float | None = Field(default=None, gt=0)
-    source: str = Field(min_length=3)
+    mean: Number = Field(description="per unit; of a ratio or quantile its value")
+    sd: Number | None = Field(
+        default=None,
+        gt=0,
+        description="per unit; of a ratio or quantile that of its linearised form; a yes/no metric needs none",
+    )
+    source: Prose = Field(min_length=3, description="the period and the data it was read from")
 
 
 class Part(Frozen):
     """Numerator or denominator of a ratio."""
 
-    event: str = Field(min_length=1)
-    aggregate: Literal["count", "sum"] = "count"
-    cap: float | None = Field(
+    event: str = Field(min_length=1, description="which event (or wide column)")
+    aggregate: Literal["count", "sum"] = Field(
+        default="count", description="how many events, or the sum of their values"
+    )
+    cap: Number | None = Field(
         default=None, gt=0, description="largest per-unit contribution, in the metric's unit"
     )
 
@@ -86,63 +78,48 @@ class Part(Frozen):
 class Metric(Frozen):
     """One metric in one version. A version is never edited; a change is the next version."""
 
-    name: Name
-    version: int = Field(ge=1)
-    type: MetricType
+    name: Name = Field(description="small letters, digits and _")
+    version: Count = Field(ge=1, description="1, 2, …; name@version is what a design pins")
+    type: MetricType = Field(description="what a unit contributes")
     direction: Literal["higher", "lower"] = Field(description="which way is better")
-    meaning: str = Field(default="", description="one sentence; not part of the hash")
-    unit: str = Field(default="", description="what one is counted in: ms, views, EUR")
-    event: str | None = Field(default=None, min_length=1)
-    numerator: Part | None = None
-    denominator: Part | None = None
+    meaning: Prose = Field(default="", description="one sentence for people")
+    unit: Prose = Field(default="", description="what one is counted in: ms, views, EUR")
+    event: str | None = Field(
+        default=None, min_length=1, description="which event (or wide column); not for a ratio"
+    )
+    numerator: Part | None = Field(default=None, description="ratio only")
+    denominator: Part | None = Field(default=None, description="ratio only")
     window: Duration | None = Field(
-        default=None, description="how long outcomes count; default: the design's"
+        default=None, gt=0, description="how long outcomes count from first exposure; default: the design's"
     )
-    starts: Duration = Field(
-        default=0, description="retention only: from when on an event counts as a return"
+    starts: Duration = Field(default=0, description="retention only: from when on an event is a return")
+    at_least: Count = Field(default=1, ge=1, description="conversion only: how many events make one")
+    quantile: Rate | None = Field(default=None, gt=0, lt=1, description="quantile only: its level, 0.95")
+    no_events: Literal["zero", "missing"] | None = Field(
+        default=None, description="what a unit without any event is; default by type"
     )
-    at_least: int = Field(default=1, ge=1, description="conversion only: how many events make one")
-    quantile: float | None = Field(default=None, gt=0, lt=1)
-    no_events: Literal["zero", "missing"] | None = None
-    null_values: Literal["skip", "missing", "zero"] = "skip"
-    cap: float | None = Field(default=None, description="largest per-unit value, fixed before the data")
-    decimals: int = Field(
+    null_values: Literal["skip", "missing", "zero"] = Field(
+        default="skip", description="an event without a value: skip it, lose the unit, or take 0"
+    )
+    cap: Number | None = Field(
+        default=None, description="largest per-unit value, fixed before the data; for sum, mean and count"
+    )
+    decimals: Count = Field(
         default=6, ge=0, le=9, description="decimals of a logged value that are kept, exactly"
     )
-    centre: float | None = Field(
-        default=None, description="provisional mean for exact sums; default: the baseline"
+    centre: Number | None = Field(
+        default=None,
+        description="where exact sums are centred; no result depends on it; default: the baseline",
     )
-    baseline: Baseline | None = None
+    baseline: Baseline | None = Field(
+        default=None, description="what it was before; a design may give its own"
+    )
 
     @model_validator(mode="after")
     def _means_something(self) -> Metric:
-        wrong: list[str] = []
-        if self.type == "ratio":
-            if self.numerator is None or self.denominator is None:
-                wrong.append("a ratio needs numerator and denominator, each with an event")
-            if self.event is not None:
-                wrong.append("a ratio names its events in numerator and denominator, not in event")
-        else:
-            if self.event is None:
-                wrong.append(f"a {self.type} needs event: which event (or wide column) it is made of")
-            if self.numerator is not None or self.denominator is not None:
-                wrong.append(f"numerator and denominator belong to a ratio, not to a {self.type}")
-        if (self.type == "quantile") != (self.quantile is not None):
-            wrong.append("quantile: give the level (0.95) for a quantile metric, and only there")
-        if self.type != "conversion" and self.at_least != 1:
-            wrong.append("at_least belongs to a conversion")
-        if self.type != "retention" and self.starts:
-            wrong.append("starts belongs to a retention")
-        if self.type == "retention" and self.starts == 0:
-            wrong.append("a retention needs starts: from when on an event counts as a return, for example 7d")
-        if self.type == "retention" and self.window is not None and self.window <= self.starts:
-            wrong.append("window must be longer than starts")
-        if self.cap is not None and (self.type in BINARY or self.type in {"ratio", "quantile"}):
-            wrong.append(f"cap has no meaning for a {self.type}")
-        if self.baseline is not None and self.type in BINARY and not 0 < self.baseline.mean < 1:
-            wrong.append("baseline.mean of a yes/no metric lies between 0 and 1")
+        wrong = tuple(metric_findings(self))
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise Findings(wrong)
         return self
 
     @property
@@ -169,11 +146,13 @@ class Metric(Frozen):
         return (self.event,) if self.event else ()
 
     def canonical(self, window: int) -> dict[str, Any]:
-        """What the metric means, defaults filled in; words about it left out."""
-        body = self.model_dump(mode="json", exclude={"meaning", "baseline", "no_events", "window"})
-        body["no_events"] = self.when_no_events
-        body["window"] = window
-        return body
+        """What the metric means with outcomes counting for ``window`` seconds, defaults filled in.
+
+        Words about it and its baseline are left out; its own window stays, so that a locked design can be reopened.
+        """
+        body = self.model_dump(mode="json", exclude={"meaning", "baseline"})
+        own = body["window"]
+        return body | {"no_events": self.when_no_events, "window": window, "catalogue_window": own}
 
 
 def parts_of(metric: Metric) -> tuple[Part, Part]:
@@ -224,40 +203,43 @@ def load_catalogue(file: FilePath) -> Catalogue:
     Raises:
         Invalid: every problem in the file at once.
     """
-    return catalogue_of(read_document(file, f"metric catalogue {file}"))
+    what = f"metric catalogue {file}"
+    return catalogue_of(scan_document(read_text(file, what), what, file=str(file)))
 
 
 def parse_catalogue(text: str) -> Catalogue:
     """A catalogue from YAML text; raises like ``load_catalogue``."""
-    return catalogue_of(parse_document(text, "metric catalogue"))
+    return catalogue_of(scan_document(text, "metric catalogue"))
 
 
 def catalogue_of(document: Document) -> Catalogue:
-    problems: list[Problem] = []
-    metrics: list[Metric] = []
+    """The catalogue that a document holds; raises like ``load_catalogue``."""
+    problems = list(document.faults)
     for key in document.body:
         if key != "metrics":
             problems.append(document.problem((key,), unknown_name(key, ["metrics"], "a field here")))
-    written = document.body.get("metrics")
-    if not isinstance(written, list):
-        problems.append(document.problem(("metrics",), "expected a list of metrics"))
-        written = []
-    seen: dict[str, int] = {}
-    for index, item in enumerate(written):
+    listed = document.body.get("metrics")
+    if not isinstance(listed, list) or not listed:
+        problems.append(
+            document.problem(("metrics",), "is missing: a list of metrics, each with its version")
+        )
+        listed = []
+    metrics: list[Metric] = []
+    places: dict[str, str] = {}
+    for index, item in enumerate(listed):
         path = ("metrics", index)
+        draft = draft_of(Metric, item)
         try:
-            metric = Metric.model_validate(item)
+            metrics.append(Metric.model_validate(item))
         except ValidationError as error:
             problems += collect(error, Metric, document, path)
-            continue
-        if metric.reference in seen:
-            problems.append(
-                document.problem(
-                    path, f"{metric.reference} is defined twice (also metrics[{seen[metric.reference]}])"
-                )
-            )
-        seen.setdefault(metric.reference, index)
-        metrics.append(metric)
+            problems += [document.problem((*path, *at), message) for at, message in metric_findings(draft)]
+        with suppress(Unreadable):
+            if draft.reference in places:
+                also = places[draft.reference]
+                problems.append(document.problem(path, f"{draft.reference} is defined twice (also {also})"))
+            places.setdefault(draft.reference, dotted(path))
     if problems:
-        raise Invalid(f"metric catalogue {document.file or ''}".strip(), problems)
+        found = sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0)
+        raise Invalid(f"metric catalogue {document.file or ''}".strip(), found)
     return Catalogue(tuple(metrics))

@@ -1,69 +1,51 @@
 """A design as people write it: YAML fields or keyword arguments, with every default stated here.
 
 Only ``title``, ``hypothesis``, ``arms``, ``primary`` and ``guardrails`` (or a reason for having none) have to be
-written. What the fields mean together is checked in ``checks``; what they resolve to stands in ``design``.
+written. What the fields mean together is checked in ``meaning``; what they resolve to stands in ``design``. The table
+in docs/design.md is made of the descriptions here.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from experiments.durations import DAY, WEEK, Duration
-from experiments.metrics import REFERENCE, Baseline, Frozen, Name
+from experiments.metrics import Baseline
+from experiments.spellings import Column as Column
+from experiments.spellings import (
+    Count,
+    Frozen,
+    MetricReference,
+    Name,
+    Number,
+    Prose,
+    Rate,
+    Share,
+    shown,
+)
+from experiments.spellings import Moment as Moment
 
-
-def _share(value: Any) -> Fraction:
-    """0.5, ``50%`` and ``1/2`` are one share; decimals are taken as written, so thirds need ``1/3``."""
-    if isinstance(value, Fraction):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{value!r} is not a share; write 0.5, 50% or 1/2")
-    text = str(value).strip()
-    try:
-        return Fraction(text[:-1].strip()) / 100 if text.endswith("%") else Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{value!r} is not a share; write 0.5, 50% or 1/2") from None
-
-
-def _reference(value: Any) -> str:
-    if not isinstance(value, str) or REFERENCE.fullmatch(value) is None:
-        raise ValueError(
-            f"{value!r} is not a metric reference; write name or name@version, for example revenue@2"
-        )
-    return value
-
-
-def _moment(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _one_line(value: str) -> str:
-    return re.sub(r"\s+", " ", value).strip()
-
-
-Share = Annotated[Fraction, BeforeValidator(_share), PlainSerializer(str, return_type=str)]
-MetricReference = Annotated[str, BeforeValidator(_reference)]
-Moment = Annotated[datetime, AfterValidator(_moment)]
-Prose = Annotated[str, AfterValidator(_one_line)]
-Column = Annotated[str, Field(min_length=1, max_length=200)]
+DEFAULT_WINDOW = WEEK
 
 
 class Amount(Frozen):
     """An effect or margin: ``{absolute: 0.015}`` in the metric's own unit, or ``{relative: 0.05}`` of control."""
 
-    absolute: float | None = Field(default=None, gt=0)
-    relative: float | None = Field(default=None, gt=0, lt=1)
+    absolute: Number | None = Field(default=None, gt=0, description="in the metric's own unit")
+    relative: Rate | None = Field(default=None, gt=0, lt=1, description="as a share of control, 5% or 0.05")
 
     @model_validator(mode="before")
     @classmethod
     def _bare_number_is_absolute(cls, value: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"absolute": value}
+        if value is not None and not isinstance(value, dict | Amount):
+            raise ValueError(
+                f"{shown(value)} is not allowed; write {{absolute: 0.015}} in the metric's unit or {{relative: 5%}} of control"
+            )
         return value
 
     @model_validator(mode="after")
@@ -88,38 +70,50 @@ class Hypothesis(Frozen):
     expect: Literal["increase", "decrease", "no worsening"] = Field(
         description="what the primary metric will do"
     )
-    population: Prose = Field(default="all eligible units", min_length=3)
+    population: Prose = Field(default="all eligible units", min_length=3, description="for whom")
 
 
 class Units(Frozen):
     randomisation: Name = Field(default="user", description="the thing that is assigned")
-    analysis: Name | None = Field(default=None, description="default: the randomisation unit")
+    analysis: Name | None = Field(
+        default=None,
+        description="what is averaged over; default: the randomisation unit; if finer, ratio or quantile metrics",
+    )
 
 
 class Arm(Frozen):
-    name: Name
-    share: Share | None = Field(default=None, description="default: equal shares")
+    name: Name = Field(description="the arm in the logs; the first arm is control")
+    share: Share | None = Field(
+        default=None, description="0.5, 50% or 1/2; default: equal shares; kept exactly"
+    )
     version: str | None = Field(default=None, min_length=1, description="model or flag version, or its hash")
-    description: str = ""
+    description: Prose = Field(default="", description="for people")
 
 
 class LayerSlot(Frozen):
     """A range of a layer: experiments with disjoint ranges of one layer share no unit."""
 
-    name: Name
-    start: Share = Fraction(0)
-    end: Share = Fraction(1)
+    name: Name = Field(description="the layer; experiments in one layer can exclude one another")
+    start: Share = Field(default=Fraction(0), description="where this experiment's part of the layer starts")
+    end: Share = Field(default=Fraction(1), description="where it ends, exclusive")
 
 
 class AssignmentRule(Frozen):
-    """How units come to arms. ``fairtrial``: our hash, so the log can be audited; ``external``: elsewhere."""
+    """How units come to arms."""
 
     key: str | None = Field(
-        default=None, min_length=1, description="the experiment's key in the logs; default: from the title"
+        default=None,
+        min_length=1,
+        description="the experiment in the logs; default: made from the title (then a new title is a new key)",
     )
-    method: Literal["fairtrial", "external"] = "fairtrial"
-    salt: str | None = Field(default=None, min_length=1, description="default: the key")
-    layer: LayerSlot | None = None
+    method: Literal["fairtrial", "external"] = Field(
+        default="fairtrial",
+        description="our hash, so that the log can be audited; or assignment made elsewhere",
+    )
+    salt: str | None = Field(
+        default=None, min_length=1, description="what the hash mixes in; default: the key"
+    )
+    layer: LayerSlot | None = Field(default=None, description="default: all units, no layer")
     exposure: Literal["assignment", "exposures"] = Field(
         default="assignment",
         description="first moment the arms could differ: assignment itself, or the exposures log",
@@ -127,38 +121,41 @@ class AssignmentRule(Frozen):
 
 
 class Condition(Frozen):
-    """One eligibility condition on an attribute known before assignment."""
+    """One eligibility condition on an attribute known before assignment; a missing value is never eligible."""
 
-    attribute: Column
-    is_: str | float | bool | None = Field(default=None, alias="is")
-    is_not: str | float | bool | None = None
-    one_of: tuple[str | float, ...] | None = None
-    none_of: tuple[str | float, ...] | None = None
-    at_least: float | None = None
-    below: float | None = None
+    attribute: Column = Field(description="a pre-exposure attribute of the assignments log")
+    is_: str | Number | bool | None = Field(default=None, alias="is", description="equal to")
+    is_not: str | Number | bool | None = Field(default=None, description="different from")
+    one_of: tuple[str | Number, ...] | None = Field(default=None, min_length=1, description="one of these")
+    none_of: tuple[str | Number, ...] | None = Field(default=None, min_length=1, description="none of these")
+    at_least: Number | None = Field(default=None, description="this number or more")
+    below: Number | None = Field(default=None, description="less than this number")
 
-    model_config = ConfigDict(populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Condition:
-        given = [
-            name
-            for name in ("is_", "is_not", "one_of", "none_of", "at_least", "below")
-            if getattr(self, name) is not None
-        ]
-        if len(given) != 1:
+        given = (self.is_, self.is_not, self.one_of, self.none_of, self.at_least, self.below)
+        if sum(condition is not None for condition in given) != 1:
             raise ValueError("give exactly one of is, is_not, one_of, none_of, at_least, below")
         return self
 
 
 class Covariate(Frozen):
-    """A pre-exposure quantity for CUPED: the metric itself over a window before exposure, or an attribute."""
+    """A pre-exposure quantity for CUPED: a metric over a window before exposure, or an attribute."""
 
-    metric: MetricReference | None = None
-    attribute: Column | None = None
-    window: Duration = Field(default=2 * WEEK, gt=0, description="how long before first exposure")
-    variance_reduction: float | None = Field(
-        default=None, ge=0, lt=1, description="expected 1 − (1 − R²); used for n only when given"
+    metric: MetricReference | None = Field(
+        default=None, description="measured before each unit's first exposure"
+    )
+    attribute: Column | None = Field(default=None, description="or a pre-exposure attribute that is a number")
+    window: Duration = Field(
+        default=2 * WEEK, gt=0, description="of the metric: how long before first exposure"
+    )
+    variance_reduction: Rate | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="share of the variance it is expected to remove; without it the sample size counts on nothing",
     )
 
     @model_validator(mode="after")
@@ -169,67 +166,109 @@ class Covariate(Frozen):
 
 
 class Primary(Frozen):
-    metric: MetricReference
+    metric: MetricReference = Field(description="name (its newest version) or name@version")
     mde: Amount | None = Field(
-        default=None, description="the smallest improvement worth shipping, for example 0.015"
+        default=None,
+        description="superiority: the smallest improvement worth shipping, for example {absolute: 0.015}",
     )
     margin: Amount | None = Field(
-        default=None, description="non-inferiority only: the largest worsening accepted"
+        default=None, description="non-inferiority: the largest worsening you would still accept"
     )
-    alpha: float = Field(
-        default=0.05, gt=0, le=0.10, description="two-sided for superiority, one-sided for non-inferiority"
+    alpha: Rate | None = Field(
+        default=None,
+        gt=0,
+        le=0.10,
+        description="default: 0.05 two-sided for superiority, 0.025 one-sided for non-inferiority",
     )
     sides: Literal[1, 2] | None = Field(
         default=None, description="default: 2 for superiority, 1 for non-inferiority"
     )
-    one_sided_reason: Prose | None = None
+    one_sided_reason: Prose | None = Field(
+        default=None, min_length=5, description="required for one-sided superiority"
+    )
     test: Literal["welch", "score", "miettinen-nurminen", "delta", "quantile"] | None = Field(
-        default=None, description="default by type: score for yes/no, welch for means, delta for ratios"
+        default=None,
+        description="default by type: score for yes/no, welch for means and with covariates, delta for ratios",
     )
-    window: Duration | None = None
-    covariates: tuple[Covariate, ...] = Field(default=(), max_length=5)
+    window: Duration | None = Field(
+        default=None, gt=0, description="default: the metric's, else the design's"
+    )
+    covariates: tuple[Covariate, ...] = Field(default=(), max_length=5, description="CUPED adjustment")
     without_history: Literal["zero", "exclude"] = Field(
-        default="zero", description="units without a pre-period value"
+        default="zero", description="a unit without a pre-period value: its covariate is 0, or it is left out"
     )
-    baseline: Baseline | None = None
+    baseline: Baseline | None = Field(default=None, description="default: the catalogue's")
 
 
 class Guardrail(Frozen):
-    metric: MetricReference
-    margin: Amount = Field(description="the largest worsening you would still accept, absolute or relative")
+    metric: MetricReference = Field(description="name (its newest version) or name@version")
+    margin: Amount = Field(
+        description="the largest worsening you would still accept, for example {relative: 2%}"
+    )
     reason: Prose = Field(min_length=10, description="why this margin: from cost, not from data")
-    alpha: float = Field(default=0.025, gt=0, le=0.10, description="one-sided")
-    role: Literal["must-hold", "monitor"] = "must-hold"
-    test: Literal["welch", "score", "delta", "quantile"] | None = None
-    window: Duration | None = None
-    segment: Column | None = Field(default=None, description="every level of this attribute must hold")
-    covariates: tuple[Covariate, ...] = Field(default=(), max_length=5)
-    minimum_units: int = Field(default=2, ge=2, description="fewer analysed units in an arm: missing")
-    baseline: Baseline | None = None
+    alpha: Rate = Field(default=0.025, gt=0, le=0.10, description="one-sided; the interval is at 1 − 2α")
+    role: Literal["must-hold", "monitor"] = Field(
+        default="must-hold", description="must-hold decides; monitor is shown"
+    )
+    test: Literal["welch", "score", "miettinen-nurminen", "delta", "quantile"] | None = Field(
+        default=None, description="default by type, as for the primary"
+    )
+    window: Duration | None = Field(
+        default=None, gt=0, description="default: the metric's, else the design's"
+    )
+    segment: Column | None = Field(
+        default=None,
+        description="every level of this attribute must hold; the sample size is that for all units together",
+    )
+    covariates: tuple[Covariate, ...] = Field(default=(), max_length=5, description="CUPED adjustment")
+    without_history: Literal["zero", "exclude"] = Field(default="zero", description="as for the primary")
+    minimum_units: Count = Field(
+        default=2, ge=2, description="fewer analysed units in an arm: missing, which never passes"
+    )
+    baseline: Baseline | None = Field(default=None, description="default: the catalogue's")
 
 
 class Secondary(Frozen):
-    metrics: tuple[MetricReference, ...] = Field(default=(), max_length=10)
-    multiplicity: Literal["holm", "benjamini-hochberg"] = "holm"
+    metrics: tuple[MetricReference, ...] = Field(
+        default=(), max_length=10, description="supporting evidence only"
+    )
+    multiplicity: Literal["holm", "benjamini-hochberg"] = Field(
+        default="holm", description="over all of them"
+    )
 
 
 class Power(Frozen):
-    power: float = Field(default=0.80, ge=0.5, le=0.99)
-    reason: Prose | None = Field(default=None, description="required below 0.80")
-    units_per_day: float | None = Field(default=None, gt=0, description="expected traffic, all arms together")
-    design_effect: float = Field(default=1.0, ge=1, description="variance inflation by clusters")
-    units_per_arm: int | None = Field(
-        default=None, ge=2, description="smallest arm; overrides the computed n, with a reason when smaller"
+    power: Rate = Field(
+        default=0.80,
+        ge=0.5,
+        le=0.99,
+        description="that the verdict is SHIP if the MDE is true and nothing harmed",
     )
-    override_reason: Prose | None = None
+    reason: Prose | None = Field(default=None, min_length=5, description="required for power below 0.80")
+    units_per_day: Number | None = Field(
+        default=None,
+        gt=0,
+        description="expected traffic of this experiment, all arms together; what follows from it is locked, it is not",
+    )
+    design_effect: Number = Field(
+        default=1.0, ge=1, description="variance inflation by clusters beyond the unit"
+    )
+    units_per_arm: Count | None = Field(
+        default=None,
+        ge=2,
+        description="in the smallest arm, instead of the computed number; smaller needs a reason",
+    )
+    override_reason: Prose | None = Field(
+        default=None, min_length=5, description="required for fewer units than computed"
+    )
 
 
 class FixedRule(Frozen):
     """One look, at the first whole step of enrolment at which the planned information has come."""
 
-    rule: Literal["fixed"] = "fixed"
+    rule: Literal["fixed"] = Field(default="fixed", description="one look at the end")
     minimum_duration: Duration | None = Field(
-        default=None, gt=0, description="of enrolment; default: from traffic, in whole weeks"
+        default=None, gt=0, description="of enrolment; default: what the traffic needs, in whole steps"
     )
     maximum_duration: Duration | None = Field(
         default=None, gt=0, description="of enrolment; default: twice the minimum"
@@ -237,17 +276,23 @@ class FixedRule(Frozen):
     step: Duration = Field(
         default=WEEK, ge=DAY, description="enrolment ends on whole steps, so that weekdays balance"
     )
-    part_weeks_reason: Prose | None = None
+    part_weeks_reason: Prose | None = Field(
+        default=None, min_length=5, description="required when enrolment may end within a week"
+    )
     if_short: Literal["read", "abandon"] = Field(
         default="read", description="too few units at the maximum duration"
     )
 
 
 class Rules(Frozen):
-    several_arms: Literal["exclude", "first arm", "delivered arm"] = "exclude"
-    warn_crossover: float = Field(default=0.01, ge=0, le=1)
-    fail_crossover: float = Field(
-        default=0.05, ge=0, le=1, description="larger share of units in several arms: INVALID"
+    several_arms: Literal["exclude", "first arm", "delivered arm"] = Field(
+        default="exclude", description="units in more than one arm"
+    )
+    warn_crossover: Rate = Field(
+        default=0.01, ge=0, le=1, description="share of units in several arms that warns"
+    )
+    fail_crossover: Rate = Field(
+        default=0.05, ge=0, le=1, description="a larger share of units in several arms: INVALID"
     )
     delivered_differs: Literal["keep", "exclude"] = Field(
         default="keep", description="units whose delivered arm is not the assigned one"
@@ -255,23 +300,25 @@ class Rules(Frozen):
     missing_outcomes: Literal["as the metric says", "failure"] = Field(
         default="as the metric says", description="failure: a missing yes/no outcome counts as 0"
     )
-    max_missing: float = Field(
-        default=1.0, gt=0, le=1, description="larger missing share of a metric: not measured"
+    max_missing: Rate = Field(
+        default=1.0, gt=0, le=1, description="a larger missing share of a metric: not measured"
     )
 
 
 class Validity(Frozen):
-    alpha: float = Field(default=0.001, gt=0, le=0.05, description="the SRM α: shared by all blocking checks")
-    minimum_join_rate: float = Field(
+    alpha: Rate = Field(
+        default=0.001, gt=0, le=0.05, description="the SRM α, shared by all checks that block a readout"
+    )
+    minimum_join_rate: Rate = Field(
         default=0.01,
         ge=0,
         le=1,
         description="share of analysed units with any event; below: the look is held",
     )
-    max_clock_oddities: float = Field(
+    max_clock_oddities: Rate = Field(
         default=0.01, ge=0, le=1, description="share of rows with impossible times; above: the look is held"
     )
-    max_assignment_mismatch: float = Field(
+    max_assignment_mismatch: Rate = Field(
         default=0.0,
         ge=0,
         le=1,
@@ -280,51 +327,86 @@ class Validity(Frozen):
 
 
 class WrittenDesign(Frozen):
-    """Everything that may be written. Fields marked ‘not part of the hash’ may change without amending the plan."""
+    """Everything that may be written. The fields of ``ADMINISTRATIVE`` may change without amending the plan."""
 
-    title: Annotated[str, AfterValidator(_one_line), Field(min_length=10, max_length=120)]
-    hypothesis: Hypothesis
-    arms: tuple[Arm, ...] = Field(min_length=2, description="control first")
-    primary: Primary
-    guardrails: tuple[Guardrail, ...] = Field(default=(), max_length=8)
-    no_guardrails_reason: Prose | None = None
-
-    purpose: Literal["superiority", "non-inferiority"] = "superiority"
-    background: Prose = ""
-    outcome_data_seen: Prose = Field(
-        default="no", description="'no', or what was seen of these units' outcomes"
+    title: Prose = Field(min_length=10, max_length=120, description="what changes, for whom")
+    hypothesis: Hypothesis = Field(description="one sentence, one metric, one direction")
+    arms: tuple[Arm, ...] = Field(
+        min_length=2, description="control first; the order is part of the plan, since the hash assigns by it"
     )
-    units: Units = Units()
-    assignment: AssignmentRule = AssignmentRule()
-    eligibility: tuple[Condition, ...] = ()
-    secondary: Secondary = Secondary()
-    segments: tuple[Column, ...] = Field(default=(), max_length=5, description="pre-exposure attributes")
-    sensitivity: tuple[Literal["unadjusted", "uncapped", "per-protocol"], ...] = ()
-    window: Duration | None = Field(default=None, gt=0, description="default: the primary metric's, else 7d")
+    primary: Primary = Field(description="exactly one metric; others can be secondary")
+    guardrails: tuple[Guardrail, ...] = Field(
+        default=(), max_length=8, description="what must not be harmed, each with a margin"
+    )
+    no_guardrails_reason: Prose | None = Field(
+        default=None, min_length=10, description="required without guardrails"
+    )
+
+    purpose: Literal["superiority", "non-inferiority"] = Field(
+        default="superiority", description="what the primary has to show"
+    )
+    outcome_data_seen: Prose = Field(
+        default="no", description="no, or in at least 50 characters what was seen of these units' outcomes"
+    )
+    units: Units = Field(default=Units(), description="what is assigned and what is analysed")
+    assignment: AssignmentRule = Field(default=AssignmentRule(), description="how units come to arms")
+    eligibility: tuple[Condition, ...] = Field(
+        default=(), description="who can enter; nothing that the treatment could change; all conditions hold"
+    )
+    secondary: Secondary = Field(default=Secondary(), description="metrics that do not decide")
+    segments: tuple[Column, ...] = Field(
+        default=(), max_length=5, description="pre-exposure attributes by which the primary is shown"
+    )
+    sensitivity: tuple[Literal["unadjusted", "uncapped", "per-protocol"], ...] = Field(
+        default=(),
+        description="the primary once more: without covariates, without cap, delivered as assigned",
+    )
+    window: Duration | None = Field(
+        default=None, gt=0, description="how long outcomes count; default: the primary's, else 7d"
+    )
     label_delay: Duration = Field(default=0, description="how long until an outcome is surely in the log")
-    maturity: Duration | None = Field(default=None, gt=0, description="default: window + label_delay")
-    power: Power = Power()
-    stopping: FixedRule = FixedRule()
-    rules: Rules = Rules()
-    validity: Validity = Validity()
+    maturity: Duration | None = Field(
+        default=None, gt=0, description="when a unit may be analysed; default: window + label_delay"
+    )
+    power: Power = Field(default=Power(), description="the sample size, and what it rests on")
+    stopping: FixedRule = Field(default=FixedRule(), description="when outcomes are read")
+    rules: Rules = Field(default=Rules(), description="what becomes of irregular units")
+    validity: Validity = Field(default=Validity(), description="what blocks or holds a readout")
     multiple_treatments: Literal["holm", "bonferroni"] = Field(
-        default="holm", description="over treatments, against control"
+        default="holm", description="how several treatments share the primary's α"
     )
     which_ships: Literal["largest effect", "first listed"] = Field(
-        default="largest effect", description="when several may"
+        default="largest effect", description="when several treatments may"
     )
     decision_rule: Literal["R-1", "R-2"] | None = Field(
-        default=None, description="default: R-1 superiority, R-2 non-inferiority"
+        default=None, description="default: R-1 for superiority, R-2 for non-inferiority"
     )
     source: Name = Field(default="main", description="which source of the sources files")
-    anything_else: Prose = Field(default="", description="blank prints: Nothing else was pre-registered.")
+    anything_else: Prose = Field(
+        default="", description="whatever else is fixed now; blank prints: Nothing else was pre-registered."
+    )
 
-    owner: str | None = Field(default=None, description="not part of the hash")
-    team: str | None = Field(default=None, description="not part of the hash")
-    links: tuple[str, ...] = Field(default=(), description="not part of the hash")
-    tags: tuple[str, ...] = Field(default=(), description="not part of the hash")
-    expected_start: Moment | None = Field(default=None, description="not part of the hash")
-    rollback: str = Field(default="", description="how to undo this, and who does; not part of the hash")
+    background: Prose = Field(default="", description="what is different between the arms, for a stranger")
+    owner: str | None = Field(default=None, description="who answers for it")
+    reviewer: str | None = Field(default=None, description="who is to lock the plan; not the owner")
+    deciders: tuple[str, ...] = Field(default=(), description="who may decide on the verdict")
+    team: str | None = Field(default=None, description="whose experiment it is")
+    links: tuple[str, ...] = Field(default=(), description="tickets, documents")
+    tags: tuple[str, ...] = Field(default=(), description="to find it again")
+    expected_start: Moment | None = Field(default=None, description="a date or moment; UTC unless it says so")
+    rollback: Prose = Field(default="", description="how to undo this, and who does")
 
 
-ADMINISTRATIVE = ("title", "owner", "team", "links", "tags", "expected_start", "rollback")
+ADMINISTRATIVE = (
+    "title",
+    "background",
+    "owner",
+    "reviewer",
+    "deciders",
+    "team",
+    "links",
+    "tags",
+    "expected_start",
+    "rollback",
+)
+"""What may change without amending the plan; not part of the hash."""

@@ -1,0 +1,1 @@
+"""What a written metric or design must mean, beyond having the right types."""
