@@ -31,6 +31,8 @@ CLASSIC_TYPES: Final = ("obrien-fleming", "pocock", "wang-tsiatis")
 BOUNDARY_TYPES: Final = (*SPENDING_TYPES, *CLASSIC_TYPES)
 MOST_LOOKS: Final = 50
 
+ROUNDING: Final = 1e-9  # information within this of 1 is the planned information
+
 REACH: Final = 6.5  # paths this many standard deviations beyond a critical value do not matter to it
 
 
@@ -68,6 +70,14 @@ def check_information(information: Sequence[float]) -> tuple[float, ...]:
     if faults:
         raise ValueError("information: " + "; ".join(faults))
     return values
+
+
+def planned_fractions(information: Sequence[float]) -> tuple[float, ...]:
+    """Planned fractions of the information, the last one exactly 1; a ValueError if they are not."""
+    fractions = check_information(information)
+    if abs(fractions[-1] - 1) > ROUNDING:
+        raise ValueError(f"information: the last planned fraction is {fractions[-1]}; it must be 1")
+    return (*fractions[:-1], 1.0)
 
 
 def check_level(alpha: float, sides: int) -> None:
@@ -123,9 +133,7 @@ def efficacy_boundary(
         ValueError: for any argument outside of what is said here.
     """
     check_level(alpha, sides)
-    fractions = check_information(information)
-    if fractions[-1] != 1:
-        raise ValueError(f"information: the last planned fraction is {fractions[-1]}; it must be 1")
+    fractions = planned_fractions(information)
     if kind in SPENDING_TYPES:
         function = spending_function(kind, parameter)
         return spending_boundary(planned_spending(function, alpha, fractions, sides), fractions, sides)

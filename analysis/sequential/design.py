@@ -6,7 +6,7 @@ level and power, so that multiplying a fixed sample size by ``inflation`` gives 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final
@@ -18,6 +18,7 @@ from analysis.sequential.boundaries import (
     CLASSIC_TYPES,
     EfficacyBoundary,
     efficacy_boundary,
+    planned_fractions,
     shape_exponent,
 )
 from analysis.sequential.futility import (
@@ -67,18 +68,18 @@ class GroupSequentialDesign:
     critical: tuple[float, ...]
     spent: tuple[float, ...]
     nominal: tuple[float, ...]
-    futility_type: str | None
-    futility_parameter: float | None
-    binding: bool
-    futility: tuple[float, ...] | None
-    type_two_spent: tuple[float, ...] | None
-    power: float | None
-    drift: float | None
-    inflation: float | None
-    under_null: StoppingProbabilities | None
-    under_half: StoppingProbabilities | None
-    under_full: StoppingProbabilities | None
-    not_computed: str | None
+    futility_type: str | None = None
+    futility_parameter: float | None = None
+    binding: bool = False
+    futility: tuple[float, ...] | None = None
+    type_two_spent: tuple[float, ...] | None = None
+    power: float | None = None
+    drift: float | None = None
+    inflation: float | None = None
+    under_null: StoppingProbabilities | None = None
+    under_half: StoppingProbabilities | None = None
+    under_full: StoppingProbabilities | None = None
+    not_computed: str | None = None
 
     @property
     def expected_n_h0(self) -> float | None:
@@ -153,94 +154,86 @@ def _design(
     binding: bool,
 ) -> GroupSequentialDesign:
     efficacy = efficacy_boundary(boundary, alpha, information, sides, parameter)
-    _check_power(alpha / sides, power, futility, futility_parameter, binding)
-    if power is None:
-        return GroupSequentialDesign(
-            boundary=boundary,
-            parameter=parameter,
-            alpha=alpha,
-            sides=sides,
-            information=information,
-            critical=efficacy.critical,
-            spent=efficacy.spent,
-            nominal=efficacy.nominal,
-            futility_type=None,
-            futility_parameter=None,
-            binding=False,
-            futility=None,
-            type_two_spent=None,
-            power=None,
-            drift=None,
-            inflation=None,
-            under_null=None,
-            under_half=None,
-            under_full=None,
-            not_computed="no power was given; inflation and expected sizes need it",
-        )
-    fixed_drift = float(ndtri(power)) - float(ndtri(alpha / sides))
-    stops: tuple[float, ...] | None = None
-    type_two_spent: tuple[float, ...] | None = None
-    if futility is None:
-        drift = _drift_for_power(efficacy.critical, information, sides, power, fixed_drift)
-    else:
-        spending = spending_function(futility, futility_parameter)
-        type_two_spent = tuple(spending(1 - power, t) for t in information)
-        boundaries = _boundaries_by_drift(
-            boundary, parameter, alpha, information, sides, efficacy, type_two_spent, binding
-        )
-        drift = _drift_for_type_two(boundaries, 1 - power, fixed_drift)
-        both = boundaries(drift)
-        stops = both.futility
-        if binding:
-            spent = tuple(min(alpha, sides * error) for error in accumulate(both.null_crossing))
-            efficacy = EfficacyBoundary(both.critical, (*spent[:-1], alpha))
-    under = stopping_probabilities(information, efficacy.critical, sides, (0.0, drift / 2, drift), stops)
-    return GroupSequentialDesign(
+    _check_power(alpha, sides, power, futility, futility_parameter, binding)
+    bare = GroupSequentialDesign(
         boundary=boundary,
         parameter=parameter,
         alpha=alpha,
         sides=sides,
-        information=information,
+        information=planned_fractions(information),
         critical=efficacy.critical,
         spent=efficacy.spent,
         nominal=efficacy.nominal,
-        futility_type=futility,
-        futility_parameter=futility_parameter,
-        binding=binding,
-        futility=stops,
-        type_two_spent=type_two_spent,
-        power=power,
-        drift=drift,
+        not_computed="no power was given; inflation and expected sizes need it",
+    )
+    if power is None:
+        return bare
+    fixed_drift = float(ndtri(power)) - float(ndtri(alpha / sides))
+    if futility is None:
+        whole = replace(bare, power=power, drift=_drift_for_power(bare, power, fixed_drift))
+    else:
+        spending = spending_function(futility, futility_parameter)
+        type_two_spent = tuple(spending(1 - power, t) for t in bare.information)
+        boundaries = _boundaries_by_drift(bare, type_two_spent, binding)
+        drift = _drift_with_type_two(lambda d: boundaries(d).type_two, 1 - power, fixed_drift)
+        both = boundaries(drift)
+        if binding:
+            spent = [min(alpha, sides * error) for error in accumulate(both.null_crossing)]
+            efficacy = EfficacyBoundary(both.critical, (*spent[:-1], alpha))
+        whole = replace(
+            bare,
+            critical=efficacy.critical,
+            spent=efficacy.spent,
+            nominal=efficacy.nominal,
+            futility_type=futility,
+            futility_parameter=futility_parameter,
+            binding=binding,
+            futility=both.futility,
+            type_two_spent=type_two_spent,
+            power=power,
+            drift=drift,
+        )
+    return _with_characteristics(whole, fixed_drift)
+
+
+def _with_characteristics(design: GroupSequentialDesign, fixed_drift: float) -> GroupSequentialDesign:
+    drift = design.drift or 0.0
+    none, half, full = stopping_probabilities(
+        design.information, design.critical, design.sides, (0.0, drift / 2, drift), design.futility
+    )
+    return replace(
+        design,
         inflation=(drift / fixed_drift) ** 2,
-        under_null=under[0],
-        under_half=under[1],
-        under_full=under[2],
+        under_null=none,
+        under_half=half,
+        under_full=full,
         not_computed=None,
     )
 
 
 def _check_power(
-    level: float, power: float | None, futility: str | None, futility_parameter: float | None, binding: bool
+    alpha: float,
+    sides: int,
+    power: float | None,
+    futility: str | None,
+    futility_parameter: float | None,
+    binding: bool,
 ) -> None:
     faults: list[str] = []
-    if power is not None and not level < power < 1:
-        faults.append(
-            f"power: {power} is not allowed; give a number above {level:g} and below 1, for example 0.8"
-        )
+    # A wedge's type-II error counts both tails as crossings, so its power is above the whole level.
+    least = alpha / sides if futility is None else alpha
+    if power is not None and not least < power < 1:
+        faults.append(f"power: {power} is not allowed; give a number above {least:g} and below 1, say 0.8")
     if futility is None:
         if binding:
-            faults.append(
-                "binding: true was given without a futility boundary; give futility, or leave it out"
-            )
+            faults.append("binding: true was given without a futility boundary; give futility too")
         if futility_parameter is not None:
             faults.append(
                 f"futility_parameter: {futility_parameter} was given without futility; leave it out"
             )
     else:
         if power is None:
-            faults.append(
-                "power: futility spends the type-II error and needs a power; give one, for example 0.8"
-            )
+            faults.append("power: futility spends the type-II error and needs a power; give one, say 0.8")
         try:
             spending_function(futility, futility_parameter)
         except ValueError as fault:
@@ -250,54 +243,43 @@ def _check_power(
 
 
 def _boundaries_by_drift(
-    boundary: str,
-    parameter: float | None,
-    alpha: float,
-    information: tuple[float, ...],
-    sides: int,
-    efficacy: EfficacyBoundary,
-    type_two_spent: tuple[float, ...],
-    binding: bool,
+    design: GroupSequentialDesign, type_two_spent: tuple[float, ...], binding: bool
 ) -> Callable[[float], FutilityBoundary]:
     """Both boundaries as a function of the drift that the type-II error is spent under."""
+    information, sides = design.information, design.sides
     beta_added = increments(type_two_spent)[:-1]
     if not binding:
         return lambda drift: futility_boundary(
-            information, sides, drift, beta_added, critical=efficacy.critical
+            information, sides, drift, beta_added, critical=design.critical
         )
-    if boundary in CLASSIC_TYPES:
-        exponent = shape_exponent(boundary, parameter)
+    if design.boundary in CLASSIC_TYPES:
+        exponent = shape_exponent(design.boundary, design.parameter)
         return lambda drift: classic_boundary_with_binding_futility(
-            exponent, alpha / sides, information, sides, drift, beta_added
+            exponent, design.alpha / sides, information, sides, drift, beta_added
         )
-    alpha_added = tuple(error / sides for error in increments(efficacy.spent))
+    alpha_added = [error / sides for error in increments(design.spent)]
     return lambda drift: futility_boundary(information, sides, drift, beta_added, alpha_added=alpha_added)
 
 
-def _drift_for_power(
-    critical: tuple[float, ...], information: tuple[float, ...], sides: int, power: float, fixed_drift: float
-) -> float:
-    if len(information) == 1:
+def _drift_for_power(design: GroupSequentialDesign, power: float, fixed_drift: float) -> float:
+    if len(design.information) == 1:
         return fixed_drift
 
     def missing(drift: float) -> float:
-        (under,) = stopping_probabilities(information, critical, sides, (drift,))
+        (under,) = stopping_probabilities(design.information, design.critical, design.sides, (drift,))
         return sum(under.futility) + sum(under.harm)
 
-    return _solve(missing, 1 - power, fixed_drift)
+    return _drift_with_type_two(missing, 1 - power, fixed_drift)
 
 
-def _drift_for_type_two(
-    boundaries: Callable[[float], FutilityBoundary], beta: float, fixed_drift: float
-) -> float:
-    return _solve(lambda drift: boundaries(drift).type_two, beta, fixed_drift)
+def _drift_with_type_two(error: Callable[[float], float], beta: float, fixed_drift: float) -> float:
+    """The drift with that type-II error; at or just above the drift of the fixed design (Neyman-Pearson).
 
-
-def _solve(error: Callable[[float], float], beta: float, fixed_drift: float) -> float:
-    """The drift with that type-II error. It lies at or just above the drift of the fixed design
-    (Neyman-Pearson).
+    With a wedge it may be a little below, since crossings in the wrong direction are then no type-II errors.
     """
     low, high = 0.95 * fixed_drift, 1.1 * fixed_drift
+    while error(low) < beta:
+        low, high = 0.5 * low, low
     while error(high) > beta:
         low, high = high, 1.2 * high
         if high > LARGEST_DRIFT_RATIO * fixed_drift:

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from analysis.sequential.boundaries import (
+    ROUNDING,
     check_information,
     classic_boundary,
     planned_spending,
@@ -174,12 +175,12 @@ def boundaries_at(
         ValueError: information that does not rise, or a look after one that had reached 1.
     """
     fractions = check_information(information)
-    if any(t >= 1 for t in fractions[:-1]):
+    if any(t >= 1 - ROUNDING for t in fractions[:-1]):
         raise ValueError(
             f"information: {list(fractions)} has a look after one at 1 or above, which spent all of alpha; "
             "give looks up to that one only"
         )
-    final = final or fractions[-1] >= 1
+    final = final or fractions[-1] >= 1 - ROUNDING
     spent = _spent_by(design, design.alpha, fractions, final)
     robust = spending_boundary(spent, fractions, design.sides)
     if design.futility_type is None or design.power is None or design.drift is None:

@@ -34,6 +34,7 @@ TAIL: Final = 8.5  # Φ(-8.5) = 9.5e-18: mass beyond it is left out
 BAND: Final = 12.0  # a path further than this many standard deviations from the Brownian bridge weighs e^-72
 DENSE_KERNEL: Final = 200_000  # above this many kernel values only the band is computed
 
+LARGEST_MOVE: Final = 4.0  # of z in one step towards a critical value
 LARGEST_EXPONENT: Final = 700.0  # beyond it the mass itself has underflowed to 0
 
 LEAST_PROBABILITY: Final = 1e-290  # a look that spends less has no boundary (infinite critical value)
@@ -118,12 +119,12 @@ def upper_critical_value(
             below = max(below, z)
         else:
             above = min(above, z)
-        move = excess * tail / density
-        if not below <= z + move <= above:
-            move = 0.5 * (below + above) - z
-        z += move
+        # Where there is next to no density, as in the gap that a futility wedge leaves, the tail is flat.
+        flat = density <= abs(excess) * tail / LARGEST_MOVE
+        move = math.copysign(LARGEST_MOVE, excess) if flat else excess * tail / density
         if abs(move) <= 1e-13 * (1 + abs(z)) or abs(excess) <= 1e-15:
-            return z
+            return z + move
+        z = z + move if below < z + move < above else 0.5 * (below + above)
     raise ArithmeticError(
         f"no critical value found for probability {probability} at information {information}"
     )

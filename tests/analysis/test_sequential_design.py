@@ -289,3 +289,29 @@ def test_bad_futility_and_power_are_refused_with_what_is_allowed(change, says):
     }  # fmt: skip
     with pytest.raises(ValueError, match=says):
         group_sequential_design(**(arguments | change))
+
+
+@pytest.mark.parametrize("binding", [False, True])
+@pytest.mark.parametrize("sides", [1, 2])
+@pytest.mark.parametrize("kind", BOUNDARY_TYPES)
+def test_odd_designs_still_have_their_errors(kind, sides, binding):
+    # looks close to the end, a small level and a type-II error spent early: found hard by a random search
+    design = group_sequential_design(
+        kind,
+        0.0025,
+        [0.05, 0.9, 0.97, 1.0],
+        sides,
+        PARAMETERS.get(kind),
+        0.64,
+        "lan-demets-pocock",
+        None,
+        binding,
+    )
+    crossing = sum(design.under_null.efficacy) + sum(design.under_null.harm)
+    assert crossing == pytest.approx(0.0025, abs=1e-10) if binding else crossing <= 0.0025
+    assert sum(design.under_full.futility) == pytest.approx(0.36, abs=1e-9)
+
+
+def test_a_fraction_off_one_by_rounding_is_the_planned_end():
+    design = group_sequential_design("pocock", 0.05, [0.1 + 0.2, 0.1 * 3 + 0.3, 0.1 * 10 - 1e-12], 2)
+    assert design.information[-1] == 1.0

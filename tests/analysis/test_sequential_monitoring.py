@@ -291,3 +291,9 @@ def test_a_replay_still_going_on_has_stopped_at_no_look():
 def test_replays_of_the_wrong_shape_are_refused():
     with pytest.raises(ValueError, match="does not fit information"):
         replay(planned(), [0.3, 0.6, 1.0], [[0.1, 0.2]])
+
+
+def test_information_off_one_by_rounding_ends_the_test():
+    found = analyse(planned(), [0.5, 1 - 1e-12], [0.1, 0.2])
+    assert found.decision[-1] is Decision.NOT_REJECTED
+    assert found.boundaries.spent[-1] == 0.05
