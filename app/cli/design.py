@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli.errors import BadUsage, Refusal
 from app.cli.examples import examples
-from app.cli.output import AsJson, Cell, Table, answer, figure, percent
+from app.cli.output import AsJson, Cell, Table, answer, figure, percent, plain
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
     from app.preview import MetricPlan, Preview
+    from experiments.design import Design
 
 commands = typer.Typer(
     name="design", help="Write a design, check it, and see what it means and costs.", no_args_is_help=True
@@ -45,14 +46,14 @@ def new(
 
     text = design_template(template)
     if file is None:
-        answer({"template": template, "design": text}, [text.rstrip()], as_json=as_json)
+        answer({"template": template, "design": text}, lambda: [text.rstrip()], as_json=as_json)
         return
     if file.exists() and not force:
         raise Refusal(f"{file} exists; give another name, or --force to overwrite it")
     file.write_text(text, encoding="utf-8")
     answer(
         {"template": template, "file": str(file)},
-        [f"Wrote {file} from template {template}. Next: fairtrial design check {file}"],
+        lambda: [f"Wrote {file} from template {template}. Next: fairtrial design check {file}"],
         as_json=as_json,
     )
 
@@ -81,6 +82,13 @@ def check(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = F
         "binding": plan.binding,
         "overridden": plan.overridden,
     }
+    if plan.enrolment is not None:
+        document["enrolment"] = plan.enrolment
+    answer(document, lambda: _checked(file, design), as_json=as_json)
+
+
+def _checked(file: Path, design: Design) -> list[str | Table]:
+    plan = design.plan
     units = ", ".join(f"{arm.name} {figure(n)}" for arm, n in zip(design.arms, plan.n_per_arm, strict=True))
     lines: list[str | Table] = [
         f"ok  {file}",
@@ -89,9 +97,8 @@ def check(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = F
         f"binding  {plan.binding}",
     ]
     if plan.enrolment is not None:
-        document["enrolment"] = plan.enrolment
         lines.append(f"weeks    {plan.enrolment.enrolment_weeks} of enrolment")
-    answer(document, lines, as_json=as_json)
+    return lines
 
 
 @commands.command(epilog=examples("fairtrial design preview design.yaml"))
@@ -101,7 +108,7 @@ def preview(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson =
     from experiments.design import load_design
 
     found = preview_of(load_design(file, catalogue_in_use(catalogue)))
-    answer(_document(found), _text(found), as_json=as_json)
+    answer(plain(found), lambda: _text(found), as_json=as_json)
 
 
 @commands.command(epilog=examples("fairtrial design fields", "fairtrial design fields primary"))
@@ -122,18 +129,12 @@ def fields(
         names = list(dict.fromkeys(field.path.split(".")[0].removesuffix("[]") for field in every))
         raise BadUsage(f"FIELD: {unknown_name(under, names, 'a field of a design')}")
     rows = [(field.path, field.allowed, field.default, field.meaning) for field in found]
-    answer({"fields": found}, [Table(("field", "may be", "default", "meaning"), rows)], as_json=as_json)
+    table = Table(("field", "may be", "default", "meaning"), rows)
+    answer({"fields": found}, lambda: [table], as_json=as_json)
 
 
 def _stands_under(path: str, field: str) -> bool:
     return path == field or path.startswith((f"{field}.", f"{field}[]"))
-
-
-def _document(found: Preview) -> dict[str, Any]:
-    from app.cli.output import plain
-
-    document: dict[str, Any] = plain(found)
-    return document
 
 
 def _text(found: Preview) -> list[str | Table]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -49,9 +49,12 @@ class Table:
     title: str | None = None
 
 
+Text = Callable[[], Sequence[str | Table]]
+
+
 def answer(
     document: Mapping[str, Any],
-    text: Sequence[str | Table],
+    text: Text,
     *,
     as_json: bool,
     failure: Failure | None = None,
@@ -59,6 +62,7 @@ def answer(
     """Print the result of a command: the document as JSON, or the text.
 
     Args:
+        text: gives the text; not called where the document is printed.
         failure: where the result itself is that something failed; it joins the document, and its exit code
             ends the command.
     """
@@ -66,7 +70,7 @@ def answer(
         print_json(document if failure is None else {**document, **failure.document})
     else:
         console = _console(sys.stdout)
-        for part in text:
+        for part in text():
             if isinstance(part, Table):
                 console.print(_drawn(part))
             else:

@@ -80,7 +80,7 @@ def check(
             report = replace(report, problems=design_problems(declared, assigned, measured, report))
     failure = None if report.ok else invalid(f"source {chosen}", report.problems)
     document = {"ok": report.ok, "design": None if design is None else str(design), **plain(report)}
-    answer(document, _text(report), as_json=as_json, failure=failure)
+    answer(document, lambda: _text(report), as_json=as_json, failure=failure)
 
 
 def _text(report: SourceReport) -> list[str | Table]:

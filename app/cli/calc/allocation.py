@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from app.cli.calc.values import Numbers, arm_name, numbers
 from app.cli.errors import not_computed, parameters
 from app.cli.examples import examples
 from app.cli.output import AsJson, Table, answer, figure, p_text, percent
+
+if TYPE_CHECKING:
+    from analysis.srm import SRM
 
 commands = typer.Typer()
 
@@ -43,10 +46,15 @@ def srm(
         "unplanned": result.unplanned,
         "not_computed": result.not_computed,
     }
-    total = sum(result.observed)
     names = [arm_name(arm, len(weights)) for arm, weight in enumerate(weights) if weight > 0]
+    failure = not_computed(result.not_computed)
+    answer(document, lambda: _text(names, result), as_json=as_json, failure=failure)
+
+
+def _text(names: list[str], result: SRM) -> list[str | Table]:
+    total = sum(result.observed)
     rows = [
-        (name, units, figure(expected, 7), percent(units / total) if total else "–")
+        (name, units, figure(expected, 7), percent(units / total) if total else figure(None))
         for name, units, expected in zip(names, result.observed, result.expected, strict=True)
     ]
     if result.p_value is None:
@@ -61,5 +69,4 @@ def srm(
         )
     if result.unplanned:
         sentence += f" Units in arms without a planned share, which took no part: {figure(result.unplanned)}."
-    table = Table(("arm", "units", "expected", "share"), rows)
-    answer(document, [table, sentence], as_json=as_json, failure=not_computed(result.not_computed))
+    return [Table(("arm", "units", "expected", "share"), rows), sentence]

@@ -74,23 +74,19 @@ def compare(
             effect = arms.effect(level, alternative, 0.0)
             beside = arms.shown_interval(level)
         document = _document(arms, effect, effect, beside, 1 - level)
-        text: list[str | Table] = [
-            _counts(arms, effect),
-            _estimates(arms, document),
-            _difference_in_words(arms, effect, document),
-        ]
+        judged = None
     else:
         if alternative != "two-sided":
             raise BadUsage("--alternative: a margin is tested in one direction; give --direction instead")
-        text, document = _against_margin(arms, margin, direction, 0.025 if alpha is None else alpha, relative)
-    if document["not_computed"] is not None:
-        text = [text[0], f"Not computed: {document['not_computed']}."]
-    answer(document, text, as_json=as_json, failure=not_computed(document["not_computed"]))
+        level = 0.025 if alpha is None else alpha
+        effect, judged, document = _against_margin(arms, margin, direction, level, relative)
+    failure = not_computed(document["not_computed"])
+    answer(document, lambda: _text(arms, effect, judged, document), as_json=as_json, failure=failure)
 
 
 def _against_margin(
     arms: Arms, margin: float, direction: Direction, alpha: float, relative: bool
-) -> tuple[list[str | Table], dict[str, Any]]:
+) -> tuple[Effect, Guardrail, dict[str, Any]]:
     from analysis.guardrails import judge_effect
 
     test = arms.effect_on_ratio if relative else arms.effect
@@ -117,11 +113,7 @@ def _against_margin(
         "non_inferior": judged.state.passes,
         "not_computed": decides.not_computed or around.not_computed,
     }
-    return [
-        _counts(arms, decides),
-        _estimates(arms, document),
-        _margin_in_words(arms, decides, judged, document),
-    ], document
+    return decides, judged, document
 
 
 def _document(
@@ -151,6 +143,18 @@ def _document(
         ],
         "not_computed": decides.not_computed,
     }
+
+
+def _text(
+    arms: Arms, effect: Effect, judged: Guardrail | None, document: dict[str, Any]
+) -> list[str | Table]:
+    if document["not_computed"] is not None:
+        return [_counts(arms, effect), f"Not computed: {document['not_computed']}."]
+    if judged is None:
+        words = _difference_in_words(arms, effect, document)
+    else:
+        words = _margin_in_words(arms, effect, judged, document)
+    return [_counts(arms, effect), _estimates(arms, document), words]
 
 
 def _counts(arms: Arms, effect: Effect) -> Table:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from app.cli.calc.values import Better, Margin
 from app.cli.errors import not_computed, parameters
 from app.cli.examples import examples
-from app.cli.output import AsJson, Table, answer, p_cell, p_text, percent, signed, span
+from app.cli.output import AsJson, Table, answer, figure, p_cell, p_text, percent, signed, span
+
+if TYPE_CHECKING:
+    from analysis.paired import McNemar, PairedDifference, PairedNonInferiority, PairedTable
 
 commands = typer.Typer()
+
+_WORSE = {"higher": "greater", "lower": "less"}
+"""The alternative that rules a worsening out."""
 
 
 @commands.command(
@@ -69,11 +75,7 @@ def mcnemar(
         "method": method if against is None else "Tango score test of non-inferiority",
         "interval": interval,
         "statistic": test.statistic if against is None else against.z,
-        "alternative": test.alternative
-        if against is None
-        else "greater"
-        if direction == "higher"
-        else "less",
+        "alternative": test.alternative if against is None else _WORSE[direction],
         "pairs": table.pairs,
         "discordant": table.discordant,
         "candidate_right": table.both + candidate_only,
@@ -82,26 +84,39 @@ def mcnemar(
     }
     if against is not None:
         document |= {"margin": margin, "direction": direction, "non_inferior": against.ruled_out}
+    why = None if p_value is not None and shown.ci is not None else str(document["not_computed"])
+    answer(
+        document, lambda: _text(table, test, shown, against, why), as_json=as_json, failure=not_computed(why)
+    )
+
+
+def _text(
+    pairs: PairedTable,
+    test: McNemar,
+    shown: PairedDifference,
+    against: PairedNonInferiority | None,
+    why: str | None,
+) -> list[str | Table]:
     counts = Table(
         ("", "champion right", "champion wrong"),
-        [("candidate right", both, candidate_only), ("candidate wrong", champion_only, neither)],
+        [
+            ("candidate right", pairs.both, pairs.candidate_only),
+            ("candidate wrong", pairs.champion_only, pairs.neither),
+        ],
     )
-    if p_value is None or shown.ci is None:
-        why = str(document["not_computed"])
-        answer(document, [counts, f"Not computed: {why}."], as_json=as_json, failure=not_computed(why))
-        return
+    if why is not None:
+        return [counts, f"Not computed: {why}."]
+    p_value = test.p_value if against is None else against.p_value
     estimate = Table(
-        ("difference (candidate − champion)", f"{percent(level)} interval ({interval})", "p"),
+        ("difference (candidate − champion)", f"{percent(shown.level)} interval ({shown.method})", "p"),
         [(signed(shown.difference), span(shown.ci), p_cell(p_value))],
     )
     if against is None:
         sentence = (
-            f"The models disagree on {table.discordant:,} of {table.pairs:,} pairs; McNemar ({method}): "
-            f"{p_text(test.p_value)}."
+            f"The models disagree on {figure(pairs.discordant)} of {figure(pairs.pairs)} pairs; McNemar "
+            f"({test.method}): {p_text(p_value)}."
         )
     else:
         word = "ruled out" if against.ruled_out else "not ruled out"
-        sentence = (
-            f"A worsening of {percent(against.margin)} is {word} (one-sided {p_text(against.p_value)})."
-        )
-    answer(document, [counts, estimate, sentence], as_json=as_json)
+        sentence = f"A worsening of {percent(against.margin)} is {word} (one-sided {p_text(p_value)})."
+    return [counts, estimate, sentence]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.cli.calc.values import Direction
 from app.cli.errors import BadUsage, parameters
 from app.cli.output import Table, answer, figure, percent
+
+if TYPE_CHECKING:
+    from analysis.paired import PairedSampleSize
 
 
 def power_of_pairs(
@@ -59,10 +62,11 @@ def power_of_pairs(
         "design_effect": design_effect,
         "inflation": inflation,
     }
-    table = Table(
-        ("pairs", "of them expected discordant"),
-        [(size.pairs, figure(size.expected_discordant_pairs))],
-    )
+    answer(document, lambda: _text(size), as_json=as_json)
+
+
+def _text(size: PairedSampleSize) -> list[str | Table]:
+    columns = ("pairs", "of them expected discordant")
     sided = "two-sided" if size.sides == 2 else "one-sided"
     sentence = f"{size.method}; α {figure(size.alpha)} {sided}, power {percent(size.power)}."
-    answer(document, [table, sentence], as_json=as_json)
+    return [Table(columns, [(size.pairs, figure(size.expected_discordant_pairs))]), sentence]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.calc.pairs import power_of_pairs
-from app.cli.calc.values import Alpha, Better, Direction, Margin, Numbers, Relative, arm_name, numbers
-from app.cli.errors import BadUsage, parameters
+from app.cli.calc.question import MetricKind, Multiplicity, Question
+from app.cli.calc.values import Alpha, Better, Margin, Numbers, Relative, arm_name, numbers
+from app.cli.errors import BadUsage, not_computed, parameters
 from app.cli.examples import examples
-from app.cli.output import AsJson, Cell, Table, answer, figure, percent
+from app.cli.output import AsJson, Cell, Table, Text, answer, figure, percent
 
 if TYPE_CHECKING:
-    from analysis.power import Comparison, Detectable, PowerPlan
+    from analysis.power import Comparison, PowerPlan
 
 commands = typer.Typer()
-
-MetricKind = Literal["proportion", "mean", "ratio", "quantile"]
-Multiplicity = Literal["none", "bonferroni", "holm", "dunnett"]
 
 
 @commands.command(
@@ -127,137 +125,23 @@ def power(
             as_json=as_json,
         )
         return
-    effect = _effect(metric, baseline, mde, margin, difference, direction, relative, n_per_arm)
-    arms = len(allocation) if allocation is not None else 2
-    with parameters(
-        {"effect": "--mde" if margin is None else "--difference", "mean": "--baseline", "power": "--power"}
-    ):
-        plan = _plan(
-            alpha,
-            target,
-            sides,
-            margin,
-            allocation,
-            multiplicity,
-            variance_reduction,
-            design_effect,
-            inflation,
-        )
-        comparisons = [
-            _comparison(metric, baseline, effect, sd, arm, arms, margin, direction, relative, method)
-            for arm in range(1, arms)
-        ]
-        if n_per_arm is not None:
-            wanted = None if mde is None and margin is None else effect
-            document, text = _what_they_detect(comparisons, plan, n_per_arm, wanted)
-        else:
+    question = Question(
+        metric, baseline, mde, sd, margin, difference, direction, relative, method, allocation, n_per_arm
+    )
+    names = {"effect": "--mde" if margin is None else "--difference", "mean": "--baseline"}
+    with parameters(names):
+        plan = question.plan(alpha, target, sides, multiplicity, variance_reduction, design_effect, inflation)
+        comparisons = question.comparisons()
+        if n_per_arm is None:
             document, text = _how_many(comparisons, plan)
+        else:
+            document, text = _what_they_detect(comparisons, plan, n_per_arm, asked=question.has_target)
         if units_per_day is not None:
-            weeks, sentence = _duration(document["total"], units_per_day)
-            document |= weeks
-            text = [*text, sentence]
-    answer(document, text, as_json=as_json)
+            document, text = _with_duration(document, text, units_per_day)
+    answer(document, text, as_json=as_json, failure=not_computed(document.get("not_computed")))
 
 
-def _effect(
-    metric: str | None,
-    baseline: float | None,
-    mde: float | None,
-    margin: float | None,
-    difference: float | None,
-    direction: Direction,
-    relative: bool,
-    n_per_arm: Numbers | None,
-) -> float:
-    """The true difference treatment − control that is planned for; every missing option is named."""
-    problems = []
-    if metric is None:
-        problems.append("--metric: missing; give proportion, mean, ratio or quantile, or --paired")
-    if metric == "proportion" and baseline is None:
-        problems.append("--baseline: missing; give control's rate, for example 0.20")
-    if margin is None and difference is not None:
-        problems.append("--difference: belongs to --margin or --paired; the effect to detect is --mde")
-    if margin is not None and mde is not None:
-        problems.append("--mde: not with --margin; the true difference assumed there is --difference")
-    if mde is not None and not mde > 0:
-        problems.append(f"--mde: {mde} is not allowed; give a size above 0, and --direction lower for a fall")
-    if mde is None and margin is None and n_per_arm is None:
-        problems.append("--mde: missing; give the smallest improvement worth detecting, or --margin")
-    if relative and baseline is None:
-        problems.append("--baseline: missing; a relative effect or margin is a share of it")
-    if problems:
-        raise BadUsage("the question is not complete" if len(problems) > 1 else problems[0],
-                       tuple(problems) if len(problems) > 1 else ())  # fmt: skip
-    if margin is not None:
-        return difference or 0.0
-    size = 1e-3 if mde is None else mde
-    size *= abs(baseline) if relative and mde is not None and baseline is not None else 1.0
-    return size if direction == "higher" else -size
-
-
-def _plan(
-    alpha: float | None,
-    target: float,
-    sides: int | None,
-    margin: float | None,
-    allocation: Numbers | None,
-    multiplicity: Multiplicity,
-    variance_reduction: float,
-    design_effect: float,
-    inflation: float,
-) -> PowerPlan:
-    from analysis.power import PowerPlan
-    from analysis.power.plan import error_rates
-
-    level, tails = error_rates(alpha, sides, margin)
-    weights = (1.0, 1.0) if allocation is None else tuple(allocation)
-    return PowerPlan(
-        level, target, tails, weights, None, multiplicity, variance_reduction, design_effect, inflation
-    )
-
-
-def _comparison(
-    metric: str | None,
-    baseline: float | None,
-    effect: float,
-    sd: Numbers | None,
-    arm: int,
-    arms: int,
-    margin: float | None,
-    direction: Direction,
-    relative: bool,
-    method: str | None,
-) -> Comparison:
-    from analysis.power import MeansComparison, ProportionsComparison
-    from analysis.power.means import per_arm
-
-    scaled = relative and margin is not None
-    chosen: Any = method
-    if metric == "proportion":
-        if sd is not None:
-            raise ValueError("sd: a proportion's follows from its baseline; leave it out")
-        rate = 0.0 if baseline is None else baseline
-        return ProportionsComparison(rate, effect, margin, direction, scaled, chosen or "score")
-    if sd is None:
-        raise ValueError(f"sd: missing; a {metric} needs the standard deviation of a unit, for example 10")
-    if metric != "mean" and method not in (None, "normal"):
-        raise ValueError(f"method: {method!r} is unknown for a {metric}; it has normal only")
-    deviations = per_arm("sd", sd[0] if len(sd) == 1 else sd, arms)
-    estimand: Any = metric
-    return MeansComparison(
-        deviations[0],
-        deviations[arm],
-        effect,
-        margin,
-        direction,
-        scaled,
-        baseline,
-        chosen or "normal",
-        estimand,
-    )
-
-
-def _how_many(comparisons: Sequence[Comparison], plan: PowerPlan) -> tuple[dict[str, Any], list[str | Table]]:
+def _how_many(comparisons: Sequence[Comparison], plan: PowerPlan) -> tuple[dict[str, Any], Text]:
     from analysis.power import sample_size
 
     size = sample_size(comparisons, plan)
@@ -265,50 +149,69 @@ def _how_many(comparisons: Sequence[Comparison], plan: PowerPlan) -> tuple[dict[
         "n_per_arm": size.n_per_arm,
         "total": size.total,
         "method": size.method,
-        **_question(comparisons, plan),
+        **_asked(comparisons, plan),
         "achieved_power": size.achieved_power,
         "unrounded": size.unrounded,
     }
-    sentence = (
-        f"{size.total:,} units in all: {size.method}; α {figure(plan.alpha)} {_sided(plan)}, "
-        f"power {percent(plan.power)}."
-    )
-    return document, [_arms(size.n_per_arm, size.total), sentence]
+
+    def text() -> list[str | Table]:
+        sided = "two-sided" if plan.sides == 2 else "one-sided"
+        sentence = f"{size.method}; α {figure(plan.alpha)} {sided}, power {percent(plan.power)}."
+        return [_arms(size.n_per_arm), sentence[:1].upper() + sentence[1:]]
+
+    return document, text
 
 
 def _what_they_detect(
-    comparisons: Sequence[Comparison], plan: PowerPlan, n_per_arm: Numbers, effect: float | None
-) -> tuple[dict[str, Any], list[str | Table]]:
+    comparisons: Sequence[Comparison], plan: PowerPlan, n_per_arm: Numbers, *, asked: bool
+) -> tuple[dict[str, Any], Text]:
     from analysis.power import detectable_effect, detectable_margin, power_of
 
     if any(n != int(n) for n in n_per_arm):
         raise ValueError(f"n_per_arm: {list(n_per_arm)} is not allowed; give whole numbers of units")
     units = tuple(int(n) for n in n_per_arm)
-    reached = None if effect is None else power_of(comparisons, units, plan)
+    reached = power_of(comparisons, units, plan) if asked else None
     margins = comparisons[0].margin is not None
-    found: Detectable = (detectable_margin if margins else detectable_effect)(comparisons, units, plan)
-    what = "detectable_margin" if margins else "detectable_effect"
+    found = (detectable_margin if margins else detectable_effect)(comparisons, units, plan)
     document = {
         "n_per_arm": units,
         "total": sum(units),
         "achieved_power": reached,
-        what: found.value,
+        "detectable_margin" if margins else "detectable_effect": found.value,
         "method": found.method,
-        **_question(comparisons, plan),
+        **_asked(comparisons, plan),
         "not_computed": found.not_computed,
     }
-    if effect is None:
+    if not asked:
         document["effect"] = None
-    sentence = f"No answer: {found.not_computed}."
-    if found.value is not None:
-        verb = "margin that is ruled out" if margins else "effect that is found"
-        sentence = f"The smallest {verb} with power {percent(plan.power)} is {figure(abs(found.value), 4)}."
-    if reached is not None:
-        sentence += f" The power of the test asked about is {percent(reached)}."
-    return document, [_arms(units, sum(units)), sentence]
+
+    def text() -> list[str | Table]:
+        sentence = f"No answer: {found.not_computed}."
+        if found.value is not None:
+            verb = "margin that is ruled out" if margins else "effect that is found"
+            sentence = f"The smallest {verb} with power {percent(plan.power)} is {figure(abs(found.value))}."
+        if reached is not None:
+            sentence += f" The power of the test asked about is {percent(reached)}."
+        return [_arms(units), sentence]
+
+    return document, text
 
 
-def _question(comparisons: Sequence[Comparison], plan: PowerPlan) -> dict[str, Any]:
+def _with_duration(document: dict[str, Any], text: Text, units_per_day: float) -> tuple[dict[str, Any], Text]:
+    from analysis.power import duration
+
+    taken = duration(document["total"], units_per_day)
+    days, weeks = taken.enrolment_days, taken.enrolment_weeks
+    return (
+        {**document, "duration": asdict(taken)},
+        lambda: [
+            *text(),
+            f"At {figure(units_per_day)} units a day: {days} days of enrolment, so {weeks} whole weeks.",
+        ],
+    )
+
+
+def _asked(comparisons: Sequence[Comparison], plan: PowerPlan) -> dict[str, Any]:
     """What was asked, so that an answer stands by itself."""
     return {
         "effect": comparisons[0].effect,
@@ -325,21 +228,6 @@ def _question(comparisons: Sequence[Comparison], plan: PowerPlan) -> dict[str, A
     }
 
 
-def _arms(n_per_arm: Sequence[int], total: int) -> Table:
+def _arms(n_per_arm: Sequence[int]) -> Table:
     rows: list[tuple[Cell, ...]] = [(arm_name(arm, len(n_per_arm)), n) for arm, n in enumerate(n_per_arm)]
-    return Table(("arm", "units"), [*rows, ("total", total)])
-
-
-def _sided(plan: PowerPlan) -> str:
-    return "two-sided" if plan.sides == 2 else "one-sided"
-
-
-def _duration(total: int, units_per_day: float) -> tuple[dict[str, Any], str]:
-    from analysis.power import duration
-
-    taken = duration(total, units_per_day)
-    return (
-        {"duration": asdict(taken)},
-        f"At {figure(units_per_day)} units a day: {taken.enrolment_days} days of enrolment, so "
-        f"{taken.enrolment_weeks} whole weeks.",
-    )
+    return Table(("arm", "units"), [*rows, ("total", sum(n_per_arm))])

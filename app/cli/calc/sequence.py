@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli.errors import not_computed, parameters
 from app.cli.examples import examples
 from app.cli.output import AsJson, Table, answer, figure, p_cell, percent, signed, span
+
+if TYPE_CHECKING:
+    from analysis.anytime import ConfidenceSequence
 
 commands = typer.Typer()
 
@@ -66,18 +69,19 @@ def confidence_sequence(
         "log_evidence": found.log_evidence,
         "not_computed": found.not_computed,
     }
+    answer(document, lambda: _text(found), as_json=as_json, failure=not_computed(found.not_computed))
+
+
+def _text(found: ConfidenceSequence) -> list[str | Table]:
     if found.lower is None or found.upper is None:
-        text = [f"Not computed: {found.not_computed}."]
-        answer(document, text, as_json=as_json, failure=not_computed(found.not_computed))
-        return
-    limits = (found.lower, found.upper)
+        return [f"Not computed: {found.not_computed}."]
     table = Table(
         ("n", "estimate", f"{percent(found.level)} confidence sequence", "always-valid p"),
-        [(found.n, signed(estimate, 6), span(limits, 6), p_cell(found.p_value))],
+        [(found.n, signed(found.estimate, 6), span((found.lower, found.upper), 6), p_cell(found.p_value))],
     )
-    holds = "does not hold" if limits[0] > null or limits[1] < null else "holds"
+    holds = "holds" if found.lower <= found.null <= found.upper else "does not hold"
     sentence = (
-        f"The sequence {holds} {figure(null)}; its limits are right at every n together in {percent(found.level)} of "
-        "experiments, so looking again does not spoil them."
+        f"The sequence {holds} {figure(found.null)}; its limits are right at every n together in {percent(found.level)} "
+        "of experiments, so looking again does not spoil them."
     )
-    answer(document, [table, sentence], as_json=as_json)
+    return [table, sentence]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli.calc.values import Numbers, numbers
 from app.cli.errors import parameters
 from app.cli.examples import examples
-from app.cli.output import AsJson, Table, answer, figure, p_text, percent, signed, span
+from app.cli.output import AsJson, Table, answer, figure, p_cell, p_text, percent, signed, span
+
+if TYPE_CHECKING:
+    from analysis.sequential import GroupSequentialDesign, SequentialAnalysis
 
 commands = typer.Typer()
 
@@ -107,16 +110,20 @@ def sequential(
         "binding": binding,
         "not_computed": plan.not_computed,
     }
+    answer(document, lambda: _boundaries(plan), as_json=as_json)
+
+
+def _boundaries(plan: GroupSequentialDesign) -> list[str | Table]:
     columns = ["look", "information", "critical z", "α spent", "nominal level"]
     rows: list[tuple[str, ...]] = []
     for look, fraction in enumerate(plan.information):
         row = [str(look + 1), figure(fraction), figure(plan.critical[look], 7), figure(plan.spent[look])]
         row.append(figure(plan.nominal[look]))
         if plan.futility is not None:
-            row.append(figure(plan.futility[look], 7) if look < len(plan.futility) else "–")
+            row.append(figure(plan.futility[look] if look < len(plan.futility) else None, 7))
         rows.append(tuple(row))
     if plan.futility is not None:
-        columns.append("futility z" if sides == 1 else "futility |z|")
+        columns.append("futility z" if plan.sides == 1 else "futility |z|")
     if plan.inflation is None:
         sentence = "With --power: the inflation over the fixed design, and expected sizes."
     else:
@@ -124,7 +131,7 @@ def sequential(
             f"The largest sample is {plan.inflation:.4f} times the fixed design's; on average it takes "
             f"{plan.expected_n_h0:.4f} of it without an effect and {plan.expected_n_h1:.4f} with the planned one."
         )
-    answer(document, [Table(columns, rows), sentence], as_json=as_json)
+    return [Table(columns, rows), sentence]
 
 
 @commands.command(
@@ -216,27 +223,25 @@ def sequential_analysis(
         "planned": plan.information,
         "not_computed": found.not_computed,
     }
+    answer(document, lambda: _looks(found), as_json=as_json)
+
+
+def _looks(found: SequentialAnalysis) -> list[str | Table]:
+    at = found.boundaries
     rows = [
         (
             str(look + 1),
             figure(fraction),
-            f"{found.z[look]:.4f}".replace("-", "−"),
-            figure(found.boundaries.critical[look]),
+            signed(found.z[look]),
+            figure(at.critical[look], 6),
             found.decision[look].value.replace("_", " "),
             span(found.repeated_ci[look]),
-            f"{found.repeated_p[look]:.4g}",
+            p_cell(found.repeated_p[look]),
         )
-        for look, fraction in enumerate(found.boundaries.information)
+        for look, fraction in enumerate(at.information)
     ]
-    columns = (
-        "look",
-        "information",
-        "z",
-        "critical z",
-        "decision",
-        f"repeated {percent(found.level)} interval",
-        "repeated p",
-    )
+    interval = f"repeated {percent(found.level)} interval"
+    columns = ("look", "information", "z", "critical z", "decision", interval, "repeated p")
     if found.stagewise_p is None:
         sentence = f"No stage-wise inference: {found.not_computed}."
     else:
@@ -245,7 +250,7 @@ def sequential_analysis(
             f"{percent(found.level)} interval {span(found.stagewise_ci)}, "
             f"median-unbiased estimate {signed(found.median_unbiased)}."
         )
-    answer(document, [Table(columns, rows), sentence], as_json=as_json)
+    return [Table(columns, rows), sentence]
 
 
 def _ending_at_one(information: tuple[float, ...]) -> tuple[float, ...]:
