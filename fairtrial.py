@@ -1,1 +1,83 @@
-"""The public import of Fairtrial for notebooks and scripts: ``import fairtrial as ft``."""
+"""The public import of Fairtrial for notebooks and scripts: ``import fairtrial as ft``.
+
+What is named here is stable. The four packages have short names, so another package of the same name on the path could take
+their place; this module checks that they are ours and says what shadows them.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def _check_packages() -> None:
+    """Refuse to go on with somebody else's ``analysis``, ``experiments``, ``registry`` or ``app``."""
+    here = Path(__file__).resolve().parent
+    foreign = []
+    for name in ("analysis", "experiments", "registry", "app"):
+        spec = find_spec(name)
+        found = Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        if found is None or found != here / name / "__init__.py":
+            foreign.append(f"{name} is taken from {found or 'nowhere'}, not from {here / name}")
+    if foreign:
+        raise ImportError(
+            "Fairtrial's packages are shadowed: " + "; ".join(foreign) + ". Remove or rename the other package, or start Python "
+            "in another folder."
+        )
+
+
+_check_packages()
+
+from analysis.effects import Effect, compare_means  # noqa: E402
+from analysis.moments import CoMoments, Moments  # noqa: E402
+from analysis.proportions import Proportion, compare_proportions  # noqa: E402
+from analysis.ratios import compare_ratios  # noqa: E402
+from analysis.srm import srm_test  # noqa: E402
+from experiments.assignment import Assignment, Layer  # noqa: E402
+from experiments.design import Design, declare, load_design, parse_design  # noqa: E402
+from experiments.logs import (  # noqa: E402
+    OutcomeSources,
+    Place,
+    Sources,
+    load_outcome_sources,
+    load_sources,
+    parse_outcome_sources,
+    parse_sources,
+)
+from experiments.looking import look_status, take_look  # noqa: E402
+from experiments.metrics import Catalogue, Metric, load_catalogue, parse_catalogue  # noqa: E402
+from experiments.problems import Invalid, Problem  # noqa: E402
+from experiments.readout import Readout  # noqa: E402
+
+__all__ = [
+    "Assignment",
+    "Catalogue",
+    "CoMoments",
+    "Design",
+    "Effect",
+    "Invalid",
+    "Layer",
+    "Metric",
+    "Moments",
+    "OutcomeSources",
+    "Place",
+    "Problem",
+    "Proportion",
+    "Readout",
+    "Sources",
+    "compare_means",
+    "compare_proportions",
+    "compare_ratios",
+    "declare",
+    "load_catalogue",
+    "load_design",
+    "load_outcome_sources",
+    "load_sources",
+    "look_status",
+    "parse_catalogue",
+    "parse_design",
+    "parse_outcome_sources",
+    "parse_sources",
+    "srm_test",
+    "take_look",
+]
