@@ -80,7 +80,8 @@ def answer(
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    escaped = (sys.stdout.encoding or "").casefold().replace("-", "") != "utf8"
+    sys.stdout.write(json.dumps(plain(document), indent=2, ensure_ascii=escaped, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 

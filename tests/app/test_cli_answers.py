@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -154,6 +156,23 @@ def test_a_reader_that_stops_reading_is_no_error():
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("# A new model")
     assert done.stderr == ""
+
+
+def test_a_terminal_that_cannot_write_thin_spaces_still_gets_an_answer():
+    code = "from app.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for more in ((), ("--json",)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, "calc", "mcnemar", "--both", "9000", "--candidate-only", "40"]
+            + ["--champion-only", "35", "--neither", "25", "--margin", "0.02", *more],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
+        )
+        assert done.stderr == ""
+        assert done.stdout.isascii()
+    assert json.loads(done.stdout)["pairs"] == 9100
 
 
 def test_the_version_is_printed(fairtrial):

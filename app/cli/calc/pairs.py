@@ -48,6 +48,7 @@ def power_of_pairs(
         )
     document = {
         "pairs": size.pairs,
+        "n_per_arm": (size.pairs, size.pairs),  # both models answer the same requests
         "total": size.pairs,
         "expected_discordant_pairs": size.expected_discordant_pairs,
         "method": size.method,
