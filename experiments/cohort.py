@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from fractions import Fraction
 
 from experiments.contracts import UNKNOWN_ARM, Contract
 from experiments.design import Design
@@ -51,31 +50,53 @@ FATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """Where a look's cohort ends: exposures before ``before_us``; None where the data have no times."""
+    """Where a look's cohort ends.
+
+    Attributes:
+        before_us: units exposed before this; None where the data have no times or the cohort is open.
+        watermark_us: up to when rows of the assignment and exposure logs are read; None for all of them.
+    """
 
     before_us: int | None
     watermark_us: int | None
 
 
-def experiment_filter(
-    design: Design, contract_has_experiment: bool, experiments: tuple[str, ...] | None
-) -> str:
-    """The rows of this experiment; ``experiments`` names many at once (replicates in one log)."""
-    if not contract_has_experiment:
-        return ""
-    keys = experiments if experiments is not None else (design.key,)
-    return f"WHERE experiment IN ({', '.join(text(key) for key in keys)})" if keys else ""
+def closed(cut_off: CutOff, design: Design) -> CutOff:
+    """The cut-off with reading ended when its last unit is mature.
+
+    A unit that turns up in a second arm afterwards is still in the cohort, so that the look does not depend on when
+    somebody takes it.
+    """
+    if cut_off.before_us is None:
+        return cut_off
+    over = cut_off.before_us + design.maturity * MICROSECONDS
+    return CutOff(
+        cut_off.before_us, over if cut_off.watermark_us is None else min(over, cut_off.watermark_us)
+    )
 
 
-def assigned_step(design: Design, contract: Contract, where: str, *, delivered: bool) -> Step:
-    """One row per experiment and unit, grouped before anything is filtered.
+def rows_of(keys: tuple[str, ...] | None, time: str, until_us: int | None) -> str:
+    """Which rows are read: those of these experiments (None for a log that does not tell them apart) before a moment.
+
+    A row without a time stays, to be counted as such.
+    """
+    conditions = []
+    if keys is not None:
+        conditions.append(f"experiment IN ({', '.join(text(key) for key in keys)})")
+    if until_us is not None:
+        conditions.append(f"({time} IS NULL OR {time} < {until_us})")
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def assigned(design: Design, contract: Contract, where: str, *, delivered: bool, batched: bool) -> str:
+    """One row per unit (and experiment, when many are read at once), grouped before anything is filtered.
 
     A time and an arm are packed into one integer (``us * 64 + arm``), so that the first row of a unit is a plain
     minimum: the same on every engine, and of two arms at the same microsecond the first of the design.
     """
     known = f"arm < {UNKNOWN_ARM} AND assigned_us IS NOT NULL"
     parts = [
-        "experiment",
+        "experiment" if batched else "'' AS experiment",
         "unit",
         "count(*) AS assignment_rows",
         "count(CASE WHEN arm IS NULL OR assigned_us IS NULL THEN 1 END) AS broken_rows",
@@ -83,6 +104,7 @@ def assigned_step(design: Design, contract: Contract, where: str, *, delivered: 
         f"min(CASE WHEN {known} THEN assigned_us * 64 + arm END) AS first_assignment",
         f"min(CASE WHEN {known} THEN arm END) AS lowest_arm",
         f"max(CASE WHEN {known} THEN arm END) AS highest_arm",
+        "max(assigned_us) AS last_us",
     ]
     if delivered:
         agrees = f"{known} AND delivered = arm"
@@ -95,24 +117,27 @@ def assigned_step(design: Design, contract: Contract, where: str, *, delivered: 
     for name in design.attributes:
         column = ident("attribute " + name)
         parts.append(f"min(struct_pack(at := assigned_us, value := {column})).value AS {column}")
-    return Step(
-        "assigned",
-        f"CREATE OR REPLACE TEMP TABLE assigned AS SELECT {', '.join(parts)} "
-        f"FROM ({contract.sql}) AS assignments {where} GROUP BY experiment, unit",
-    )
+    group = "experiment, unit" if batched else "unit"
+    return f"SELECT {', '.join(parts)} FROM ({contract.sql}) AS assignments {where} GROUP BY {group}"
 
 
-def first_exposure_step(contract: Contract, where: str) -> Step:
+def first_exposure(contract: Contract, where: str, *, batched: bool) -> str:
     """First exposure per unit, grouped before any join."""
-    return Step(
-        "first_exposure",
-        "CREATE OR REPLACE TEMP TABLE first_exposure AS SELECT experiment, unit, min(exposed_us) AS exposed_us, "
-        f"count(*) AS exposure_rows FROM ({contract.sql}) AS exposures {where} GROUP BY experiment, unit",
+    experiment, group = ("experiment", "experiment, unit") if batched else ("'' AS experiment", "unit")
+    return (
+        f"SELECT {experiment}, unit, min(exposed_us) AS exposed_us, max(exposed_us) AS last_exposed_us, "
+        f"count(exposed_us) AS exposure_rows "
+        f"FROM ({contract.sql}) AS exposures {where} GROUP BY {group}"
     )
 
 
-def fate_step(design: Design, *, exposures: bool, delivered: bool) -> Step:
-    """Every unit with its arm, first exposure and, where it is out before any look, its fate."""
+def fate_step(design: Design, assigned_units: str, first_exposures: str | None, *, delivered: bool) -> Step:
+    """Every unit with its arm, first exposure and, where it is out before any look, its fate.
+
+    Args:
+        assigned_units, first_exposures: the statements of ``assigned`` and ``first_exposure``.
+    """
+    exposures = first_exposures is not None
     several = "lowest_arm <> highest_arm"
     rules = design.written.rules
     first = "first_assignment"
@@ -129,7 +154,7 @@ def fate_step(design: Design, *, exposures: bool, delivered: bool) -> Step:
                 f"{several} AND (lowest_agreeing IS NULL OR lowest_agreeing <> highest_agreeing)",
             )
         )
-        first = f"CASE WHEN {several} THEN first_agreeing ELSE first_assignment END"
+        first = f"CASE WHEN {several} THEN coalesce(first_agreeing, first_assignment) ELSE first_assignment END"
     if delivered and rules.delivered_differs == "exclude":
         cases.append((Fate.DELIVERED_DIFFERS, "differing_rows > 0"))
     exposed = "assigned_us"
@@ -141,25 +166,47 @@ def fate_step(design: Design, *, exposures: bool, delivered: bool) -> Step:
         cases.append((Fate.NOT_ELIGIBLE, f"NOT ({eligible})"))
     decided = " ".join(f"WHEN {condition} THEN {int(fate)}" for fate, condition in cases)
     attributes = "".join(f", {ident('attribute ' + name)}" for name in design.attributes)
-    differing = ", differing_rows" if delivered else ", 0 AS differing_rows"
-    joined = "LEFT JOIN first_exposure USING (experiment, unit)" if exposures else ""
-    extra = ", exposed_us, exposure_rows" if exposures else ", 1 AS exposure_rows"
+    ctes = [f"assigned AS ({assigned_units})"]
+    joined, extra = "assigned", "0 AS exposure_rows, NULL AS last_exposed_us"
+    if exposures:
+        ctes.append(f"first_exposure AS ({first_exposures})")
+        joined, extra = (
+            "assigned LEFT JOIN first_exposure USING (experiment, unit)",
+            "exposed_us, exposure_rows, last_exposed_us",
+        )
+    # & 63 and not % 64: the remainder of a time before 1970 would be below 0
+    ctes.append(f"chosen AS (SELECT *, {first} AS packed, {extra} FROM {joined})")
+    ctes.append(
+        "placed AS (SELECT *, packed & 63 AS arm, (packed - (packed & 63)) // 64 AS assigned_us FROM chosen)"
+    )
+    columns = [
+        "experiment",
+        "unit",
+        "CAST(CASE WHEN unit IS NOT NULL THEN arm END AS TINYINT) AS arm",
+        "first_assignment",
+        "assigned_us",
+        f"{exposed} AS exposed_us",
+        "greatest(last_us, last_exposed_us) AS last_us",
+        "assignment_rows",
+        "exposure_rows",
+        "broken_rows",
+        "unknown_rows",
+        "differing_rows" if delivered else "0 AS differing_rows",
+        f"coalesce({several}, FALSE) AS several_arms",
+        f"CAST(CASE {decided} END AS TINYINT) AS fate{attributes}",
+    ]
     return Step(
         "fate",
-        "CREATE OR REPLACE TEMP TABLE fate AS "
-        f"WITH placed AS (SELECT assigned.*, ({first}) % 64 AS arm, ({first}) // 64 AS assigned_us{extra} "
-        f"FROM assigned {joined}) "
-        f"SELECT experiment, unit, CAST(arm AS TINYINT) AS arm, assigned_us, {exposed} AS exposed_us, exposure_rows, "
-        f"assignment_rows, broken_rows, unknown_rows{differing}, coalesce({several}, FALSE) AS several_arms, "
-        f"CAST(CASE {decided} END AS TINYINT) AS fate{attributes} FROM placed",
+        f"CREATE OR REPLACE TEMP TABLE fate AS WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM placed",
     )
 
 
 def counts_step(design: Design, cut_off: CutOff) -> Step:
-    """The waterfall: units by arm and fate. Units in several arms are counted under the arm they came to first."""
+    """The waterfall: units by arm and fate. Units in several arms are counted under the arm they came to first; rows
+    without a unit are no unit, and counted as rows."""
     return Step(
         "waterfall",
-        f"SELECT experiment, arm, {fate_at(design, cut_off)} AS fate_at_look, count(*), sum(assignment_rows), sum(exposure_rows) "
+        f"SELECT experiment, arm, {fate_at(design, cut_off)} AS fate_at_look, count(unit), sum(assignment_rows), sum(exposure_rows) "
         "FROM fate GROUP BY experiment, arm, fate_at_look ORDER BY experiment, arm, fate_at_look",
     )
 
@@ -185,12 +232,31 @@ def mature_step(design: Design, cut_off: CutOff) -> Step:
     )
 
 
+MAY_COME = f"exposed_us IS NOT NULL AND coalesce(fate, {int(Fate.ANALYSED)}) IN " + str(
+    (int(Fate.SEVERAL_ARMS), int(Fate.DELIVERED_DIFFERS), int(Fate.ANALYSED))
+)
+"""Units of this look, whatever becomes known of them later: a second arm takes a unit out only from then on."""
+
+
+def first_exposure_step() -> Step:
+    """The first exposure of a unit that may be analysed: enrolment is counted from its day."""
+    return Step("first", f"SELECT min(exposed_us) FROM fate WHERE {MAY_COME}")
+
+
 def enrolment_step(start_us: int, step_us: int) -> Step:
-    """Units that may be analysed, by arm and whole step of enrolment since ``start_us``."""
+    """Units by arm and whole step of enrolment since ``start_us``: those that came, and those not taken out by now."""
     return Step(
         "enrolment",
-        f"SELECT experiment, arm, (exposed_us - {start_us}) // {step_us} AS step, count(*), max(exposed_us) "
-        "FROM fate WHERE fate IS NULL GROUP BY experiment, arm, step ORDER BY experiment, arm, step",
+        f"SELECT arm, (exposed_us - {start_us}) // {step_us} AS step, count(*), count(CASE WHEN fate IS NULL THEN 1 END) "
+        f"FROM fate WHERE {MAY_COME} GROUP BY arm, step ORDER BY arm, step",
+    )
+
+
+def analysed_step(design: Design, cut_off: CutOff) -> Step:
+    """Analysed units by arm."""
+    return Step(
+        "analysed",
+        f"SELECT arm, count(*) FROM fate WHERE {fate_at(design, cut_off)} = {int(Fate.ANALYSED)} GROUP BY arm ORDER BY arm",
     )
 
 
@@ -207,7 +273,3 @@ def _condition(condition: Condition) -> str:
     if condition.at_least is not None:
         return f"{column} >= {scalar(condition.at_least)}"
     return f"{column} < {scalar(float(condition.below or 0.0))}"
-
-
-def share_of(part: int, whole: int) -> Fraction:
-    return Fraction(part, whole) if whole else Fraction(0)

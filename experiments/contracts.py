@@ -27,6 +27,11 @@ class Contract:
     time_column: str | None = None
     time_has_zone: bool = False
 
+    @property
+    def kind(self) -> str | None:
+        """The type of the log's time column; None without one."""
+        return None if self.time_column is None else self.log.types.get(self.time_column)
+
 
 def is_number(kind: str) -> bool:
     return (
@@ -60,6 +65,14 @@ class _Columns:
             )
             return False
         kind = self.log.types[column]
+        if kinds == "unit" and kind in {"FLOAT", "DOUBLE"}:
+            self.problems.append(
+                Problem(
+                    (*self.path, role),
+                    f"{column} is {kind}; a unit id must be text or a whole number (a missing id turns whole numbers of a "
+                    "pandas frame into floats: drop those rows or use Int64)",
+                )
+            )
         if kinds == "time" and not kind.startswith(TIMES):
             self.problems.append(
                 Problem((*self.path, role), f"{column} is {kind}; a time must be a timestamp or a date")
@@ -83,12 +96,8 @@ def assignment_contract(
     """
     columns = _Columns(opened, ("assignments", "columns"))
     c = log.columns
-    for role, column in (
-        ("unit", c.unit),
-        ("arm", c.arm),
-        ("experiment", c.experiment),
-        ("delivered", c.delivered),
-    ):
+    columns.expect("unit", c.unit, "unit")
+    for role, column in (("arm", c.arm), ("experiment", c.experiment), ("delivered", c.delivered)):
         columns.expect(role, column)
     columns.expect("assigned_at", c.assigned_at, "time")
     for name, mapping in (("arms", log.arms), ("delivered", log.delivered)):
@@ -99,6 +108,15 @@ def assignment_contract(
                         ("assignments", name, logged), unknown_name(arm, list(arms), "an arm of the design")
                     )
                 )
+        absent = [arm for arm in arms if mapping and arm not in mapping.values()]
+        if absent:
+            columns.problems.append(
+                Problem(
+                    ("assignments", name),
+                    f"no logged value is mapped to {', '.join(absent)}; map every arm of the design, or none where the log "
+                    "uses the design's names",
+                )
+            )
     wanted = list(attributes)
     for attribute in wanted:
         if attribute not in log.attributes:
@@ -129,7 +147,7 @@ def exposure_contract(opened: OpenedLog, log: ExposureLog, unit_as: str) -> Cont
     """experiment, unit, exposed_us."""
     columns = _Columns(opened, ("exposures", "columns"))
     c = log.columns
-    columns.expect("unit", c.unit)
+    columns.expect("unit", c.unit, "unit")
     columns.expect("experiment", c.experiment)
     columns.expect("exposed_at", c.exposed_at, "time")
     columns.done()
@@ -145,7 +163,7 @@ def outcome_contract(opened: OpenedLog, log: OutcomeLog, unit_as: str, events: I
     """unit, occurred_at (as logged, so that bounds reach the scan), recorded_at, and event and value, or wide columns."""
     columns = _Columns(opened, ("outcomes", "columns"))
     c = log.columns
-    columns.expect("unit", c.unit)
+    columns.expect("unit", c.unit, "unit")
     columns.expect("event", c.event)
     columns.expect("value", c.value, "number")
     columns.expect("occurred_at", c.occurred_at, "time")
@@ -166,6 +184,18 @@ def outcome_contract(opened: OpenedLog, log: OutcomeLog, unit_as: str, events: I
     parts += [f"{ident(column)} AS {ident('event ' + event)}" for event, column in wide.items()]
     zone = c.occurred_at is not None and opened.types[c.occurred_at] == "TIMESTAMP WITH TIME ZONE"
     return Contract(opened, f"SELECT {', '.join(parts)} FROM {opened.sql}", c.occurred_at, zone)
+
+
+def outcome_ids_contract(opened: OpenedLog, log: OutcomeLog, unit_as: str) -> Contract:
+    """unit and occurred_at alone: all that anything but a look may read of an outcome log."""
+    columns = _Columns(opened, ("outcomes", "columns"))
+    columns.expect("unit", log.columns.unit, "unit")
+    columns.expect("occurred_at", log.columns.occurred_at, "time")
+    columns.done()
+    parts = [f"{_unit(log.columns.unit, opened, unit_as)} AS unit"]
+    if log.columns.occurred_at is not None:
+        parts.append(f"{ident(log.columns.occurred_at)} AS occurred_at")
+    return Contract(opened, f"SELECT {', '.join(parts)} FROM {opened.sql}", log.columns.occurred_at)
 
 
 def _unit(column: str, opened: OpenedLog, unit_as: str) -> str:

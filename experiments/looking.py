@@ -6,24 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path as FilePath
 
-from experiments.cohort import CutOff, Fate
+from experiments.cohort import CutOff, Fate, closed
 from experiments.design import Design
-from experiments.evidence import Evidence, gather_cohort, join_rate, sums_of
+from experiments.evidence import CohortEvidence, Evidence, gather_cohort, sums_of, units_in
+from experiments.holds import holds, is_held, join_check
 from experiments.judgement import cohort_is_valid
 from experiments.logs import OutcomeSources, Sources
 from experiments.manifest import Manifest
 from experiments.reading import Reading
 from experiments.readout import Check, Statement
-from experiments.sql import MICROSECONDS, Step, at_moment
-from experiments.stopping import LookStatus, fixed_look, start_of_enrolment
-from experiments.validity import holds
+from experiments.sql import Step, at_moment
+from experiments.stopping import LookStatus, fixed_look, information, start_of_enrolment, steps_of
 from experiments.watermark import Watermark
 
-SCRATCH_STEPS = frozenset({"first", "reach", "flags"})
+SCRATCH_STEPS = frozenset({"first", "last", "reach", "flags", "enrolment", "analysed", "readable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,18 @@ class Taken:
 
     @property
     def is_held(self) -> bool:
-        return any(check.result == "hold" for check in self.held)
+        return is_held(self.held)
 
 
 def status_of(design: Design, reading: Reading) -> tuple[LookStatus, Watermark]:
     """Whether the look is due. Reads assignments and exposures; of outcome logs only how far they are complete."""
     watermark = reading.watermark()
+    reading.place_units()
     first = reading.first_exposure_us()
     start = None if first is None else start_of_enrolment(first)
-    step_us = design.written.stopping.step * MICROSECONDS
-    counts = reading.enrolment(start or 0, step_us)
-    return fixed_look(design, counts, start, watermark.us, timed=reading.timed), watermark
+    enrolled = reading.enrolment(start or 0, steps_of(design)[2])
+    status = fixed_look(design, enrolled, reading.analysed, start, watermark.us, timed=reading.timed)
+    return status, watermark
 
 
 def first_exposure(design: Design, sources: Sources) -> datetime | None:
@@ -65,7 +66,6 @@ def look_status(
 ) -> tuple[LookStatus, Watermark]:
     """The status of the look, from logs on disk."""
     with Reading(design, sources, outcomes) as reading:
-        reading.place_units()
         return status_of(design, reading)
 
 
@@ -93,35 +93,46 @@ def take_look(
         before_outcomes: called with the number of units just before their outcomes are read, to record the read.
     """
     with Reading(design, sources, outcomes, threads=threads, memory=memory, sealed=sealed) as reading:
-        reading.place_units()
         status, watermark = status_of(design, reading)
-        at = cut_off if cut_off is not None else status.cut_off
+        at = status.cut_off if cut_off is None else closed(cut_off, design)
+        reading.place_units(at.watermark_us)
         cohort = gather_cohort(reading, at)
-        clock = reading.clock_oddities()
-        held = holds(design, cohort, joined=None, clock=clock)
+        if cut_off is not None:
+            status = _at_cut_off(design, status, cohort)
+        held = holds(design, reading, cohort)
         evidence = Evidence(cohort, None)
         due = status.due or cut_off is not None
-        if due and not any(c.result == "hold" for c in held) and cohort_is_valid(design, evidence):
+        if due and not is_held(held) and cohort_is_valid(design, evidence):
+            units = sum(c.units for c in cohort.fates if c.fate is Fate.ANALYSED)
             if before_outcomes is not None:
-                before_outcomes(sum(c.units for c in cohort.fates if c.fate is Fate.ANALYSED))
+                before_outcomes(units)
             reading.select_mature(at)
             plan = reading.plan()
             reading.aggregate(plan)
-            held = holds(design, cohort, joined=join_rate(reading.engine), clock=clock)
-            if any(c.result == "hold" for c in held):  # no sum by arm has been formed yet, and none is
-                return Taken(status, watermark, evidence, tuple(held), reading.manifest(), ())
-            evidence = Evidence(cohort, sums_of(reading.engine, design, plan))
-            if extract is not None:
-                reading.write_extract(extract)
+            held.append(join_check(design, reading))
+            if not is_held(held):  # else no sum by arm has been formed, and none is
+                evidence = Evidence(cohort, sums_of(reading.engine, design, plan))
+                if extract is not None:
+                    reading.write_extract(extract)
         return Taken(
             status, watermark, evidence, tuple(held), reading.manifest(), statements_of(reading.engine.steps)
         )
 
 
+def _at_cut_off(design: Design, status: LookStatus, cohort: CohortEvidence) -> LookStatus:
+    """The status with what was reached at a cut-off that the stopping rule did not choose."""
+    units = tuple(units_in(cohort.fates, arm, Fate.ANALYSED) for arm in range(len(design.arms)))
+    reached = information(design, units)
+    return replace(status, cut_off=cohort.cut_off, information=reached, short=reached < 1, enrolled=units)
+
+
 def statements_of(steps: list[Step]) -> tuple[Statement, ...]:
-    """The SQL behind the numbers, each statement once, laid out for reading."""
-    found: dict[str, Statement] = {}
+    """The SQL behind the numbers, laid out for reading: each statement once, and of a table that was made again the last."""
+    found: dict[str, Step] = {}
     for step in steps:
-        if step.name not in SCRATCH_STEPS:
-            found.setdefault(step.sql, Statement(step=step.name, sql=step.pretty()))
-    return tuple(found.values())
+        if step.name in SCRATCH_STEPS:
+            continue
+        key = step.sql.split(" AS ", 1)[0] if step.sql.startswith("CREATE") else step.sql
+        found.pop(key, None)
+        found[key] = step
+    return tuple(Statement(step=step.name, sql=step.pretty()) for step in found.values())

@@ -7,7 +7,7 @@ become floating point (``analysis.moments.exact_comoments``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -279,11 +279,12 @@ def outcome_step(
     """
     bases = [base for base in plan.bases if base.log == index]
     timed = contract.time_column is not None and exposed is not None
-    columns = ", ".join(f"{_aggregate(base, log, contract, timed)} AS {base.column()}" for base in bases)
-    wanted = ["mature.uid", *_carried(bases, log)]
+    codes = {event: code for code, event in enumerate(plan.events[index])}
+    columns = ", ".join(f"{_aggregate(base, log, codes, timed)} AS {base.column()}" for base in bases)
+    wanted = ["mature.uid", *_carried(bases, log, contract, codes)]
     where = []
     if not log.wide:
-        where.append(f"outcomes.event IN ({', '.join(text(event) for event in plan.events[index])})")
+        where.append(f"outcomes.event IN ({', '.join(text(event) for event in codes)})")
     if timed and exposed is not None:
         earliest = exposed[0] + min(base.span.start for base in bases) * MICROSECONDS
         latest = exposed[1] + max(base.span.end for base in bases) * MICROSECONDS
@@ -302,29 +303,61 @@ def outcome_step(
     )
 
 
-def _carried(bases: Iterable[Base], log: OutcomeLog) -> list[str]:
+def _carried(
+    bases: Sequence[Base], log: OutcomeLog, contract: Contract, codes: Mapping[str, int]
+) -> list[str]:
+    """What each row carries into the sums: its event as a small number, and its value as it is added up.
+
+    Both are made once per row here, since every aggregate would make them again.
+    """
+    _refuse_without_value(bases, log)
     if log.wide:
-        return [f"outcomes.{ident('event ' + event)}" for event in sorted({base.event for base in bases})]
-    return ["outcomes.event"] + (["outcomes.value"] if log.columns.value is not None else [])
+        columns = [f"outcomes.{ident('event ' + event)}" for event in codes]
+        totals_of = {_whole(b, codes): b for b in bases if b.what == "total"}
+        return columns + [
+            f"{scaled('outcomes.' + ident('event ' + b.event), b, contract, log)} AS {name}"
+            for name, b in totals_of.items()
+        ]
+    cases = " ".join(f"WHEN {text(event)} THEN {code}" for event, code in codes.items())
+    carried = [f"CAST(CASE outcomes.event {cases} END AS TINYINT) AS event"]
+    if log.columns.value is not None:
+        carried.append("outcomes.value")
+    totals: dict[int, set[str]] = {}
+    for base in bases:
+        if base.what == "total":
+            totals.setdefault(base.decimals, set()).add(base.event)
+    for decimals, events in sorted(totals.items()):
+        example = Base(0, "", "total", Span(0, 0), decimals)
+        added_up = ", ".join(text(event) for event in sorted(events))
+        whole = scaled("outcomes.value", example, contract, log)
+        carried.append(f"CASE WHEN outcomes.event IN ({added_up}) THEN {whole} END AS whole_{decimals}")
+    return carried
 
 
-def _aggregate(base: Base, log: OutcomeLog, contract: Contract, timed: bool) -> str:
-    conditions = [] if log.wide else [f"event = {text(base.event)}"]
+def _whole(base: Base, codes: Mapping[str, int]) -> str:
+    return f"whole_{codes[base.event]}_{base.decimals}"
+
+
+def _refuse_without_value(bases: Sequence[Base], log: OutcomeLog) -> None:
+    if log.wide or log.columns.value is not None:
+        return
+    problems = [
+        Problem(
+            (base.event,), f"needs a value, but log {base.log} has no value column; name it in columns.value"
+        )
+        for base in bases
+        if base.what != "rows"
+    ]
+    if problems:
+        raise Invalid("outcomes", problems)
+
+
+def _aggregate(base: Base, log: OutcomeLog, codes: Mapping[str, int], timed: bool) -> str:
+    conditions = [] if log.wide else [f"event = {codes[base.event]}"]
     if timed:
         conditions.append(f"since_exposure >= {base.span.start * MICROSECONDS}")
         conditions.append(f"since_exposure < {base.span.end * MICROSECONDS}")
     value = ident("event " + base.event) if log.wide else "value"
-    has_value = log.wide or log.columns.value is not None
-    if not has_value and base.what in {"total", "positive", "nulls", "values"}:
-        raise Invalid(
-            "outcomes",
-            [
-                Problem(
-                    (base.event,),
-                    f"needs a value, but log {base.log} has no value column; name it in columns.value",
-                )
-            ],
-        )
     if base.what == "values":
         conditions.append(f"{value} IS NOT NULL")
     elif base.what == "nulls":
@@ -333,7 +366,9 @@ def _aggregate(base: Base, log: OutcomeLog, contract: Contract, timed: bool) -> 
         conditions.append(f"{value} > 0")
     when = " AND ".join(conditions) or "TRUE"
     if base.what == "total":
-        return f"sum(CASE WHEN {when} THEN {scaled(value, base, contract, log)} END)"
+        return (
+            f"sum(CASE WHEN {when} THEN {_whole(base, codes) if log.wide else f'whole_{base.decimals}'} END)"
+        )
     return f"count(CASE WHEN {when} THEN 1 END)"
 
 
@@ -367,7 +402,7 @@ def per_unit_step(design: Design, plan: Layout, logs: int, steps: Sequence[int])
     )
     return Step(
         "per_unit",
-        "CREATE OR REPLACE TEMP TABLE per_unit AS SELECT mature.experiment, mature.unit, mature.arm, mature.exposed_us, "
+        "CREATE OR REPLACE TEMP TABLE per_unit AS SELECT mature.uid, mature.experiment, mature.arm, mature.exposed_us, "
         f"mature.differing_rows, {found} AS any_outcome{attributes}{columns} FROM mature {joins}",
     )
 
@@ -379,7 +414,9 @@ def moments_step(family: Family, table: str, segment: str | None = None) -> Step
     centred = ", ".join(f"CAST({v.column} AS HUGEINT) - {v.centre} AS d{i}" for i, v in enumerate(variables))
     sums = [f"sum(d{i})" for i in range(len(variables))]
     products = [f"sum(d{i} * d{j})" for i in range(len(variables)) for j in range(i, len(variables))]
-    level = "" if segment is None else f", CAST({ident('attribute ' + segment)} AS VARCHAR) AS level"
+    level = ""
+    if segment is not None:
+        level = f", coalesce(CAST({ident('attribute ' + segment)} AS VARCHAR), '(none)') AS level"
     group = "experiment, arm" + ("" if segment is None else ", level")
     only = "" if family.only_where is None else f" AND {family.only_where}"
     return Step(

@@ -10,61 +10,34 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import TracebackType
 
-from sqlglot import exp
-
 from experiments import cohort, quantities
-from experiments.assignment import Assignment, Layer, audit_sql
 from experiments.cohort import CutOff, Fate
 from experiments.contracts import (
     Contract,
     assignment_contract,
     exposure_contract,
     outcome_contract,
+    outcome_ids_contract,
     unit_type,
 )
+from experiments.counted import ArmCount, Enrolled, FateCount
 from experiments.design import Design
 from experiments.engines.duckdb import DuckDB, OpenedLog
-from experiments.logs import Log, OutcomeSource, OutcomeSources, Place, Source, Sources
+from experiments.logs import Log, OutcomeLog, OutcomeSource, OutcomeSources, Place, Source, Sources
 from experiments.manifest import Manifest, Part, file_part
 from experiments.problems import Invalid, Problem
 from experiments.quantile_reading import requests_step
 from experiments.quantities import Layout
-from experiments.sql import MICROSECONDS, Step, ident, text
+from experiments.sql import DAY_US, Step, ident
 from experiments.watermark import Watermark, earliest, watermark_of
 
-DAY_US = 86_400 * MICROSECONDS
-
 
 @dataclass(frozen=True, slots=True)
-class FateCount:
-    experiment: str
-    arm: int | None
-    fate: Fate
-    units: int
-    assignment_rows: int
-    exposure_rows: int
+class Placed:
+    """From which rows units were placed: those before ``until_us`` (all: None); ``last_us`` is the last time seen."""
 
-
-@dataclass(frozen=True, slots=True)
-class ArmCount:
-    """Units of an arm in one stratum: a step of enrolment, a day, a level of an attribute."""
-
-    experiment: str
-    stratum: str
-    arm: int
-    units: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArmSums:
-    """Exact sums of one family of variables in one arm: n, Σd and Σd·d (upper triangle by rows)."""
-
-    experiment: str
-    arm: int
-    level: str | None
-    n: int
-    sums: tuple[int, ...]
-    products: tuple[int, ...]
+    until_us: int | None
+    last_us: int | None
 
 
 class Reading:
@@ -91,6 +64,7 @@ class Reading:
         self.experiments = experiments
         self._sealed = sealed
         self._events: list[frozenset[str] | None] | None = None
+        self._placed: Placed | None = None
         self.engine = DuckDB(threads, memory)
         self.opened: dict[str, OpenedLog] = {}
         try:
@@ -156,6 +130,10 @@ class Reading:
             raise Invalid("logs", problems)
 
     @property
+    def outcome_logs(self) -> tuple[OutcomeLog, ...]:
+        return () if self.outcome_source is None else self.outcome_source.logs
+
+    @property
     def delivered(self) -> bool:
         return self.source.assignments.columns.delivered is not None
 
@@ -203,22 +181,53 @@ class Reading:
                 parts.append(Part(name, "table" if log.table else "frame", label, count, digest))
         return Manifest(tuple(parts))
 
-    def place_units(self) -> None:
-        """Group assignments and exposures by unit and decide every unit's fate before any look."""
-        assignment_log = self.source.assignments
-        where = cohort.experiment_filter(
-            self.design, assignment_log.columns.experiment is not None, self.experiments
+    def place_units(self, until_us: int | None = None) -> None:
+        """Group assignments and exposures by unit and decide every unit's fate before any look.
+
+        Args:
+            until_us: read rows before this moment only; None reads all there are.
+        """
+        until_us = until_us if self.timed else None
+        if self._placed is not None and self._holds_rows_until(until_us):
+            self._placed = Placed(until_us, self._placed.last_us)
+            return
+        batched = self.experiments is not None
+        assigned = cohort.assigned(
+            self.design,
+            self.assignments,
+            self.rows_of("assignments", "assigned_us", until_us),
+            delivered=self.delivered,
+            batched=batched,
         )
-        run = self.engine.run
-        run(cohort.assigned_step(self.design, self.assignments, where, delivered=self.delivered))
-        if self.exposures is not None and self.source.exposures is not None:
-            has_experiment = self.source.exposures.columns.experiment is not None
-            run(
-                cohort.first_exposure_step(
-                    self.exposures, cohort.experiment_filter(self.design, has_experiment, self.experiments)
-                )
-            )
-        run(cohort.fate_step(self.design, exposures=self.exposures is not None, delivered=self.delivered))
+        exposed = None
+        if self.exposures is not None:
+            only = self.rows_of("exposures", "exposed_us", until_us)
+            exposed = cohort.first_exposure(self.exposures, only, batched=batched)
+        self.engine.run(cohort.fate_step(self.design, assigned, exposed, delivered=self.delivered))
+        last = self.engine.run(Step("last", "SELECT max(last_us) FROM fate"))[0][0]
+        self._placed = Placed(until_us, None if last is None else int(last))
+
+    @property
+    def placed_until(self) -> int | None:
+        """Before which moment rows were read when units were placed; None for all."""
+        return None if self._placed is None else self._placed.until_us
+
+    def _holds_rows_until(self, until_us: int | None) -> bool:
+        """Whether the units placed last were placed from the same rows."""
+        if self._placed is None:
+            return False
+        if self._placed.until_us == until_us:
+            return True
+        shorter = until_us is not None and (self._placed.until_us is None or until_us < self._placed.until_us)
+        return shorter and (self._placed.last_us is None or self._placed.last_us < (until_us or 0))
+
+    def rows_of(self, log: str, time: str, until_us: int | None) -> str:
+        """Which rows of the assignments or the exposures belong to what is read."""
+        named = self.source.exposures if log == "exposures" else self.source.assignments
+        keys = None
+        if named is not None and named.columns.experiment is not None:
+            keys = self.experiments if self.experiments is not None else (self.design.key,)
+        return cohort.rows_of(keys, time, until_us)
 
     def waterfall(self, cut_off: CutOff) -> tuple[FateCount, ...]:
         rows = self.engine.run(cohort.counts_step(self.design, cut_off))
@@ -231,19 +240,28 @@ class Reading:
         """The earliest exposure of a unit that may be analysed."""
         if not self.timed:
             return None
-        rows = self.engine.run(Step("first", "SELECT min(exposed_us) FROM fate WHERE exposed_us IS NOT NULL"))
-        return None if rows[0][0] is None else int(rows[0][0])
+        first = self.engine.run(cohort.first_exposure_step())[0][0]
+        return None if first is None else int(first)
 
-    def enrolment(self, start_us: int, step_us: int) -> tuple[ArmCount, ...]:
-        rows = self.engine.run(cohort.enrolment_step(start_us, step_us))
-        return tuple(ArmCount(str(e), str(step), int(arm), int(n)) for e, arm, step, n, _ in rows)
+    def enrolment(self, start_us: int, step_us: int) -> tuple[Enrolled, ...]:
+        return tuple(
+            Enrolled(int(step), int(arm), int(came), int(units))
+            for arm, step, came, units in self.engine.run(cohort.enrolment_step(start_us, step_us))
+        )
+
+    def analysed(self, cut_off: CutOff) -> tuple[int, ...]:
+        """Analysed units by arm at a cut-off, from the rows up to its watermark."""
+        self.place_units(cut_off.watermark_us)
+        rows = self.engine.run(cohort.analysed_step(self.design, cut_off))
+        found = {int(arm): int(n) for arm, n in rows}
+        return tuple(found.get(arm, 0) for arm in range(len(self.design.arms)))
 
     def strata(self, cut_off: CutOff, attribute: str | None) -> tuple[ArmCount, ...]:
         """Analysed units by arm within each UTC day of first exposure, or each level of an attribute."""
         stratum = (
             f"exposed_us // {DAY_US}"
             if attribute is None
-            else f"CAST({ident('attribute ' + attribute)} AS VARCHAR)"
+            else f"coalesce(CAST({ident('attribute ' + attribute)} AS VARCHAR), '(none)')"
         )
         rows = self.engine.run(
             Step(
@@ -253,53 +271,18 @@ class Reading:
                 "GROUP BY experiment, stratum, arm ORDER BY experiment, stratum, arm",
             )
         )
-        return tuple(
-            ArmCount(str(e), "(none)" if s is None else str(s), int(arm), int(n)) for e, s, arm, n in rows
-        )
+        return tuple(ArmCount(str(e), str(s), int(arm), int(n)) for e, s, arm, n in rows)
 
-    def audit(self) -> dict[str, int] | None:
-        """Logged units by agreement with the hash; None when assignment is made elsewhere."""
-        if self.design.written.assignment.method != "fairtrial":
-            return None
-        cases = " ".join(f"WHEN {i} THEN {text(arm.name)}" for i, arm in enumerate(self.design.arms))
-        expression = audit_sql(exp.column("unit"), exp.column("arm_name"), assignment_of(self.design)).sql(
-            "duckdb"
-        )
+    def as_delivered(self, cut_off: CutOff) -> tuple[ArmCount, ...]:
+        """Analysed units by arm that were given the arm they were assigned."""
         rows = self.engine.run(
             Step(
-                "audit",
-                f"SELECT result, count(*) FROM (SELECT {expression} AS result FROM (SELECT CAST(unit AS VARCHAR) AS unit, "
-                f"CASE first_assignment % 64 {cases} END AS arm_name FROM assigned WHERE first_assignment IS NOT NULL "
-                "AND unit IS NOT NULL) AS placed) AS audited GROUP BY result ORDER BY result",
+                "as_delivered",
+                f"SELECT experiment, arm, count(*) FROM fate WHERE {cohort.fate_at(self.design, cut_off)} = {int(Fate.ANALYSED)} "
+                "AND differing_rows = 0 GROUP BY experiment, arm ORDER BY experiment, arm",
             )
         )
-        return {str(result): int(n) for result, n in rows}
-
-    def clock_oddities(self) -> dict[str, tuple[int, int]]:
-        """Rows with impossible times, and rows in all, by what is odd. Reads ids and times, never a value or an arm."""
-        found: dict[str, tuple[int, int]] = {}
-        if self.exposures is not None and self.assignments.time_column is not None:
-            row = self.engine.run(
-                Step(
-                    "clock",
-                    "SELECT count(CASE WHEN exposed_us < assigned_us THEN 1 END), count(*) FROM fate "
-                    "WHERE exposed_us IS NOT NULL AND assigned_us IS NOT NULL",
-                )
-            )[0]
-            found["Exposed before assigned"] = (int(row[0]), int(row[1]))
-        for index, log in enumerate(self.outcome_source.logs if self.outcome_source else ()):
-            if log.columns.recorded_at is None or log.columns.occurred_at is None:
-                continue
-            opened = self.opened[f"outcomes_{index}"]
-            row = self.engine.run(
-                Step(
-                    "clock",
-                    f"SELECT count(CASE WHEN {ident(log.columns.recorded_at)} < {ident(log.columns.occurred_at)} THEN 1 END), "
-                    f"count(*) FROM {opened.sql}",
-                )
-            )[0]
-            found[f"Recorded before it occurred (outcome log {index})"] = (int(row[0]), int(row[1]))
-        return found
+        return tuple(ArmCount(str(e), "", int(arm), int(n)) for e, arm, n in rows)
 
     def select_mature(self, cut_off: CutOff) -> None:
         """Give the units whose outcomes will be read their dense ids."""
@@ -365,26 +348,18 @@ class Reading:
 
     def outcome_ids(self, index: int) -> Contract:
         """An outcome log's unit ids and times alone."""
-        return self._outcomes(index, ())
+        return outcome_ids_contract(self.opened[f"outcomes_{index}"], self.outcome_logs[index], self.unit_as)
 
     def write_extract(self, folder: FilePath) -> None:
         """The frozen per-unit rows behind a sealed readout, readable by their owner only."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for table in ("per_unit", *(f"requests_{index}" for index in self._quantile_measures())):
             file = folder / f"{table}.parquet"
-            order = "experiment, unit" if table == "per_unit" else "experiment, arm, uid, value"
-            self.engine.write_parquet(Step("extract", f"SELECT * FROM {table} ORDER BY {order}"), file)
+            query = f"SELECT * FROM {table} ORDER BY experiment, arm, uid, value"
+            if table == "per_unit":
+                query = "SELECT mature.unit, per_unit.* FROM per_unit JOIN mature USING (uid) ORDER BY per_unit.experiment, unit"
+            self.engine.write_parquet(Step("extract", query), file)
             file.chmod(0o600)
 
     def _quantile_measures(self) -> list[int]:
         return [i for i, measure in enumerate(self.design.measures) if measure.metric.type == "quantile"]
-
-
-def assignment_of(design: Design) -> Assignment:
-    """The hash assignment a design declares."""
-    layer = design.layer
-    return Assignment(
-        design.salt,
-        tuple((arm.name, arm.share) for arm in design.arms),
-        None if layer is None else Layer(layer.name, layer.start, layer.end),
-    )

@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 MICROSECONDS = 1_000_000
+DAY_US = 86_400 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ that cut-off is mature. Both depend on the logs only, never on when somebody ask
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from experiments.cohort import CutOff
+from experiments.cohort import CutOff, closed
+from experiments.counted import Enrolled
 from experiments.design import Design
-from experiments.reading import DAY_US, ArmCount
-from experiments.sql import MICROSECONDS, at_moment
+from experiments.sql import DAY_US, MICROSECONDS, at_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,78 +42,103 @@ class LookStatus:
 
 
 def fixed_look(
-    design: Design, counts: Sequence[ArmCount], start_us: int | None, watermark_us: int | None, *, timed: bool
+    design: Design,
+    enrolled: Sequence[Enrolled],
+    analysed_at: Callable[[CutOff], tuple[int, ...]],
+    start_us: int | None,
+    watermark_us: int | None,
+    *,
+    timed: bool,
 ) -> LookStatus:
     """The status of the one look of a fixed design.
 
     Args:
-        counts: units that may be analysed, by arm and whole step of enrolment since ``start_us``.
+        enrolled: units by arm and whole step of enrolment since ``start_us``, as the logs stand now.
+        analysed_at: analysed units by arm at a cut-off, from the rows logged until its last unit is mature.
         start_us: midnight UTC of the day of the first exposure; None without times or without exposures.
         watermark_us: up to when the logs are complete; None when they are complete for ever.
     """
     planned = design.plan.n_per_arm
-    totals = _by_arm(counts, len(planned))
+    totals = _by_arm([(one.arm, one.units) for one in enrolled], len(planned))
     if not timed or (start_us is None and watermark_us is None):
-        reached = information(design, totals)
-        return LookStatus(
-            True, CutOff(None, watermark_us), reached, reached < 1, totals, planned, None, None, None, ()
-        )
+        return _open_status(design, totals, due=True)
     if start_us is None:
-        return LookStatus(
-            False,
-            CutOff(None, watermark_us),
-            0.0,
-            False,
-            totals,
-            planned,
-            None,
-            None,
-            None,
-            ("no unit has been exposed yet",),
-        )
-    step_us = design.written.stopping.step * MICROSECONDS
-    first = -(-design.minimum_duration * MICROSECONDS // step_us)
-    last = -(-design.maximum_duration * MICROSECONDS // step_us)
-    start = at_moment(start_us)
+        return _open_status(design, totals, due=False, missing="no unit has been exposed yet")
+    first, last, step_us = steps_of(design)
     maturity_us = design.maturity * MICROSECONDS
     for steps in range(first, last + 1):
         before = start_us + steps * step_us
-        enrolled = _by_arm([c for c in counts if int(c.stratum) < steps], len(planned))
-        reached = information(design, enrolled)
-        over = watermark_us is not None and before > watermark_us and steps < last
-        if reached >= 1 or steps == last:
-            cut_off = CutOff(before, watermark_us)
-            mature_at = at_moment(before + maturity_us)
-            due = watermark_us is None or before + maturity_us <= watermark_us
-            missing = () if due else _waiting(design, reached, enrolled, before, watermark_us, steps == last)
-            return LookStatus(
-                due,
-                cut_off,
-                reached,
-                reached < 1,
-                enrolled,
-                planned,
-                start,
-                mature_at,
-                None if due else mature_at,
-                missing,
-            )
-        if over:
-            break
-    expected = _expected(design, totals, start_us, watermark_us, first, last, step_us)
+        cut_off = closed(CutOff(before, None), design)
+        if steps == last or _may_suffice(design, enrolled, steps):
+            units = analysed_at(cut_off)
+            reached = information(design, units)
+        else:
+            units, reached = totals, 0.0
+        if reached < 1 and steps < last:
+            if watermark_us is not None and before > watermark_us:
+                break
+            continue
+        mature_at = at_moment(before + maturity_us)
+        due = watermark_us is None or before + maturity_us <= watermark_us
+        return LookStatus(
+            due=due,
+            cut_off=cut_off,
+            information=reached,
+            short=reached < 1,
+            enrolled=units,
+            planned=planned,
+            start=at_moment(start_us),
+            mature_at=mature_at,
+            expected=None if due else mature_at,
+            missing=() if due else _waiting(design, reached, units, before, watermark_us, steps == last),
+        )
+    return replace(
+        _open_status(
+            design,
+            totals,
+            due=False,
+            missing=_units_missing(design, totals) + _too_early(start_us, watermark_us, first, step_us),
+        ),
+        cut_off=CutOff(None, watermark_us),
+        start=at_moment(start_us),
+        expected=_expected(design, totals, start_us, watermark_us),
+    )
+
+
+def steps_of(design: Design) -> tuple[int, int, int]:
+    """The first and the last whole step of enrolment at which the look may be taken, and a step's microseconds."""
+    step_us = design.written.stopping.step * MICROSECONDS
+    first = -(-design.minimum_duration * MICROSECONDS // step_us)
+    last = -(-design.maximum_duration * MICROSECONDS // step_us)
+    return first, last, step_us
+
+
+def _open_status(design: Design, totals: tuple[int, ...], *, due: bool, missing: str = "") -> LookStatus:
+    """The status of a look without a cut-off in time."""
     reached = information(design, totals)
     return LookStatus(
-        False,
-        CutOff(None, watermark_us),
-        reached,
-        False,
-        totals,
-        planned,
-        start,
-        None,
-        expected,
-        (_units_missing(design, totals),),
+        due=due,
+        cut_off=CutOff(None, None),
+        information=reached,
+        short=due and reached < 1,
+        enrolled=totals,
+        planned=design.plan.n_per_arm,
+        start=None,
+        mature_at=None,
+        expected=None,
+        missing=(missing,) if missing else (),
     )
+
+
+def _may_suffice(design: Design, enrolled: Sequence[Enrolled], steps: int) -> bool:
+    """Whether the units that came so far would be enough if none of them were taken out again.
+
+    A unit's delivered arm may come from a later row, so that no such bound holds under that rule.
+    """
+    if design.written.rules.several_arms == "delivered arm":
+        return True
+    came = _by_arm([(one.arm, one.came) for one in enrolled if one.step < steps], len(design.arms))
+    return information(design, came) >= 1
 
 
 def information(design: Design, units: Sequence[int]) -> float:
@@ -131,10 +156,10 @@ def start_of_enrolment(first_exposure_us: int) -> int:
     return first_exposure_us // DAY_US * DAY_US
 
 
-def _by_arm(counts: Sequence[ArmCount], arms: int) -> tuple[int, ...]:
+def _by_arm(counts: Iterable[tuple[int, int]], arms: int) -> tuple[int, ...]:
     totals = [0] * arms
-    for count in counts:
-        totals[count.arm] += count.units
+    for arm, units in counts:
+        totals[arm] += units
     return tuple(totals)
 
 
@@ -144,7 +169,14 @@ def _units_missing(design: Design, enrolled: Sequence[int]) -> str:
         f"{arm.name} {n:,} of {want:,}" for arm, n, want in zip(design.arms, enrolled, planned, strict=True)
     ]
     share = information(design, enrolled)
-    return f"{share:.0%} of the planned information so far ({', '.join(parts)} units) and the minimum duration must pass"
+    return f"{share:.0%} of the planned information so far ({', '.join(parts)} units)"
+
+
+def _too_early(start_us: int, watermark_us: int | None, first: int, step_us: int) -> str:
+    ends = start_us + first * step_us
+    if watermark_us is None or watermark_us >= ends:
+        return ""
+    return f", and the minimum duration ends {at_moment(ends):%d %b %Y %H:%M} UTC"
 
 
 def _waiting(
@@ -163,21 +195,15 @@ def _waiting(
 
 
 def _expected(
-    design: Design,
-    totals: Sequence[int],
-    start_us: int,
-    watermark_us: int | None,
-    first: int,
-    last: int,
-    step_us: int,
+    design: Design, totals: Sequence[int], start_us: int, watermark_us: int | None
 ) -> datetime | None:
-    """By the traffic seen so far (or planned, before any): the first whole step with enough information."""
+    """By the traffic seen so far: the first whole step with enough information, and its last unit's maturity."""
     if watermark_us is None:
         return None
-    elapsed_days = (watermark_us - start_us) / DAY_US
+    elapsed_us = watermark_us - start_us
     reached = information(design, totals)
-    if elapsed_days <= 0 or reached <= 0:
+    if elapsed_us <= 0 or reached <= 0:
         return None
-    days = elapsed_days / reached
-    steps = min(max(first, -(-int(days * DAY_US) // step_us)), last)
+    first, last, step_us = steps_of(design)
+    steps = min(max(first, -(-int(elapsed_us / reached) // step_us)), last)
     return at_moment(start_us + steps * step_us + design.maturity * MICROSECONDS)

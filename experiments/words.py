@@ -94,7 +94,7 @@ def was(comparison: Comparison) -> str:
     """``task_success was 1.14 percentage points higher with v7 (95% CI …)``."""
     estimate = comparison.estimate or 0.0
     if estimate == 0:
-        return f"{comparison.metric} was the same in both arms ({ci(comparison)})"
+        return f"{comparison.metric} differed by 0 between the arms ({ci(comparison)})"
     side = "higher" if estimate > 0 else "lower"
     return f"{comparison.metric} was {amount(comparison, abs(estimate))} {side} with {comparison.treatment} ({ci(comparison)})"
 
@@ -125,20 +125,25 @@ def mde_words(comparison: Comparison) -> str:
     return f"{comparison.mde:g} {comparison.unit}".strip()
 
 
-def all_of(number: int, noun: str, *, passed: str, none: str) -> str:
-    if number == 0:
-        return none
-    return f"The {noun} {passed}" if number == 1 else f"All {number} {noun}s {passed}"
+def kept(guardrails: Sequence[Comparison]) -> str:
+    """``All 2 guardrails stayed within their margins.``"""
+    if not guardrails:
+        return "No guardrail was declared."
+    if len(guardrails) == 1:
+        return "The guardrail stayed within its margin."
+    return f"All {len(guardrails)} guardrails stayed within their margins."
 
 
-def ship(primary: Comparison, guardrails: Sequence[Comparison], checks: int) -> str:
-    kept = all_of(
-        len(guardrails),
-        "guardrail",
-        passed="stayed within " + ("its margin." if len(guardrails) == 1 else "their margins."),
-        none="No guardrail was declared.",
-    )
-    text = f"The declared success rule was met. {was(primary)}. {kept} All {checks} validity checks passed."
+def checked(checks: Sequence[Check]) -> str:
+    """``All 7 validity checks passed, 1 of them with a warning.``"""
+    done = [check for check in checks if check.result in {"pass", "warn"}]
+    warned = sum(1 for check in done if check.result == "warn")
+    text = f"All {len(done)} validity checks passed" if len(done) > 1 else "The validity check passed"
+    return f"{text}, {warned} of them with a warning." if warned else f"{text}."
+
+
+def ship(primary: Comparison, guardrails: Sequence[Comparison], checks: Sequence[Check]) -> str:
+    text = f"The declared success rule was met. {was(primary)}. {kept(guardrails)} {checked(checks)}"
     if below_mde(primary):
         text += (
             f" The interval lies below the planned {mde_words(primary)}: the improvement is smaller than the plan called "
@@ -156,16 +161,10 @@ def below_mde(primary: Comparison) -> bool:
     return best is not None and best < primary.mde
 
 
-def within_margin(primary: Comparison, guardrails: Sequence[Comparison], checks: int) -> str:
-    kept = all_of(
-        len(guardrails),
-        "guardrail",
-        passed="stayed within " + ("its margin." if len(guardrails) == 1 else "their margins."),
-        none="No guardrail was declared.",
-    )
+def within_margin(primary: Comparison, guardrails: Sequence[Comparison], checks: Sequence[Check]) -> str:
     return (
         f"The declared success rule was met. {primary.metric} is within the margin of {margin_words(primary)} "
-        f"(limit {harmful_bound(primary)}; {ci(primary)}). {kept} All {checks} validity checks passed."
+        f"(limit {harmful_bound(primary)}; {ci(primary)}). {kept(guardrails)} {checked(checks)}"
     )
 
 
@@ -176,14 +175,15 @@ def harmed(primary: Comparison) -> str:
 
 def guardrail_beyond(guardrail: Comparison) -> str:
     return (
-        f"{guardrail.label} was worse with {guardrail.treatment} by more than the accepted {margin_words(guardrail)} "
+        f"{named(guardrail)} was worse with {guardrail.treatment} by more than the accepted {margin_words(guardrail)} "
         f"({ci(guardrail)}), whatever the primary result."
     )
 
 
 def guardrail_open(primary: Comparison, guardrail: Comparison) -> str:
+    met = "improved" if primary.margin is None else "is within its margin"
     return (
-        f"{primary.metric} improved ({ci(primary)}) but {guardrail.label} may be worse by up to "
+        f"{primary.metric} {met} ({ci(primary)}) but {named(guardrail)} may be worse by up to "
         f"{harmful_bound(guardrail)}; the accepted limit is {margin_words(guardrail)}."
     )
 
@@ -211,7 +211,7 @@ def imprecise(primary: Comparison, more: int | None) -> str:
 
 
 def not_measured(missing: Sequence[Comparison]) -> str:
-    parts = [f"{c.label}: {c.not_computed or 'no data'}" for c in missing]
+    parts = [f"{named(c)}: {c.not_computed or 'no data'}" for c in missing]
     return f"The experiment cannot decide, because what it declared was not measured: {'; '.join(parts)}. Missing never passes."
 
 
@@ -235,14 +235,21 @@ def invalid(failed: Sequence[Check]) -> str:
     return " ".join(parts) + " No effect is reported. Fix the cause and run again."
 
 
-def effect_reading(comparison: Comparison) -> str:
-    """One reading of a comparison that changes no verdict."""
+def secondary_reading(comparison: Comparison, *, rejected: bool) -> str:
+    """A secondary metric in words: a difference is called one only where its adjusted p-value allows it."""
     if comparison.estimate is None or comparison.interval is None:
         return f"{comparison.label}: not computed ({comparison.not_computed})."
-    found = comparison.interval
-    if found.low is not None and found.high is not None and found.low <= 0 <= found.high:
-        return (
-            f"No evidence of a difference in {comparison.label} was found; the data are compatible with "
-            f"{amount(comparison, found.low, signed=True, unit=False)} to {amount(comparison, found.high, signed=True)}."
-        )
-    return was(comparison) + "."
+    if rejected:
+        return was(comparison) + "."
+    return (
+        f"No evidence of a difference in {comparison.label} was found; the data are compatible with "
+        f"{amount(comparison, comparison.interval.low, signed=True, unit=False)} to "
+        f"{amount(comparison, comparison.interval.high, signed=True)}."
+    )
+
+
+def named(comparison: Comparison) -> str:
+    """The metric, with the level it is of."""
+    if comparison.segment is None:
+        return comparison.label
+    return f"{comparison.metric} at {comparison.segment} = {comparison.level}"

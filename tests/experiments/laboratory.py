@@ -1,0 +1,141 @@
+"""A small experiment on disk for the tests: catalogue, design, sources and outcomes as the files a team would write."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.cohort import CutOff
+from experiments.design import Design, load_design
+from experiments.judgement import Context, make_readout
+from experiments.logs import OutcomeSources, Place, Sources, load_outcome_sources, load_sources
+from experiments.looking import Taken, look_status, take_look
+from experiments.metrics import load_catalogue
+from experiments.readout import Check, Comparison, Look, Readout, Registration
+from experiments.sql import at_moment
+from experiments.stopping import LookStatus
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+RELEASED = datetime(2026, 12, 1, 9, 12, tzinfo=UTC)
+
+
+def real_data(name: str) -> Path:
+    """A file of the real-data folder beside the repository; skips the test where it is absent."""
+    file = DATA / name
+    if not file.exists():
+        pytest.skip(f"real data absent: ../shared/data/{name}")
+    return file
+
+
+@dataclass
+class Trial:
+    """An experiment as files in one folder, read as a user's command would read them.
+
+    ``frames`` are tables handed over in Python, for logs that name a frame.
+    """
+
+    folder: Path
+    catalogue: str
+    design_text: str
+    sources_text: str
+    outcomes_text: str
+    frames: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("metrics.yaml", self.catalogue),
+            ("design.yaml", self.design_text),
+            ("sources.yaml", self.sources_text),
+            ("outcomes.yaml", self.outcomes_text),
+        ):
+            (self.folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
+
+    @property
+    def design(self) -> Design:
+        return load_design(self.folder / "design.yaml", load_catalogue(self.folder / "metrics.yaml"))
+
+    @property
+    def sources(self) -> Sources:
+        loaded = load_sources(self.folder / "sources.yaml")
+        return Sources(loaded.by_name, Place(loaded.place.folder, self.frames))
+
+    @property
+    def outcomes(self) -> OutcomeSources:
+        loaded = load_outcome_sources(self.folder / "outcomes.yaml")
+        return OutcomeSources(loaded.by_name, Place(loaded.place.folder, self.frames))
+
+    def status(self) -> LookStatus:
+        return look_status(self.design, self.sources, self.outcomes)[0]
+
+    def take(
+        self, *, cut_off: CutOff | None = None, extract: Path | None = None, threads: int | None = None
+    ) -> Taken:
+        return take_look(
+            self.design, self.sources, self.outcomes, cut_off=cut_off, extract=extract, threads=threads
+        )
+
+    def readout(self, *, extract: Path | None = None, stopped_at: datetime | None = None) -> Readout:
+        """The readout of the look, as the registry would seal it."""
+        design = self.design
+        cut_off = None if stopped_at is None else CutOff(round(stopped_at.timestamp()) * 1_000_000, None)
+        taken = self.take(extract=extract, cut_off=cut_off)
+        return make_readout(
+            design, taken.evidence, context_of(design, taken, stopped_by_hand=stopped_at is not None)
+        )
+
+
+def context_of(design: Design, taken: Taken, *, stopped_by_hand: bool = False) -> Context:
+    before = taken.evidence.cohort.cut_off.before_us
+    return Context(
+        registration=Registration(
+            experiment="EXP-0001",
+            title=design.title,
+            owner="mira",
+            reviewer="ola",
+            version=1,
+            design_sha256=design.sha256,
+            locked_at=datetime(2026, 1, 1, tzinfo=UTC),
+        ),
+        look=Look(
+            k=1,
+            of=1,
+            final=True,
+            cut_off=None if before is None else at_moment(before),
+            watermark=None if taken.watermark.us is None else at_moment(taken.watermark.us),
+            watermark_why=taken.watermark.why,
+            information=taken.status.information,
+            short=taken.status.short,
+            stopped_by_hand=stopped_by_hand,
+            enrolment_start=taken.status.start,
+        ),
+        released_at=RELEASED,
+        simulated=True,
+        manifest=tuple(taken.manifest.as_list()),
+        statements=taken.statements,
+        held=taken.held,
+    )
+
+
+def check(readout: Readout, name: str) -> Check:
+    """The one validity check of that name."""
+    found = [one for one in readout.validity if one.name == name]
+    assert len(found) == 1, [one.name for one in readout.validity]
+    return found[0]
+
+
+def of_metric(comparisons: tuple[Comparison, ...], name: str) -> Comparison:
+    found = [one for one in comparisons if one.metric.split("@")[0] == name]
+    assert len(found) == 1, [one.metric for one in comparisons]
+    return found[0]
+
+
+def counts(comparison: Comparison) -> tuple[int | None, int, int | None, int]:
+    """Successes and units, control first."""
+    control, treatment = comparison.control_value, comparison.treatment_value
+    return control.successes, control.n, treatment.successes, treatment.n
