@@ -163,6 +163,8 @@ class Decision:
     """What a person signed."""
 
     decision: str
+    arm: str | None
+    """The treatment that ships; None for every other decision."""
     verdict: Verdict
     against_verdict: bool
     reason: str

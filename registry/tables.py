@@ -158,6 +158,7 @@ decisions = Table(
     metadata,
     Column("experiment", _NAME, ForeignKey("experiments.id"), primary_key=True),
     Column("decision", _NAME, nullable=False),
+    Column("arm", Text),
     Column("verdict", _NAME, nullable=False),
     Column("against_verdict", Boolean, nullable=False),
     Column("reason", Text, nullable=False),

@@ -5,7 +5,7 @@ from typing import Final
 
 from registry.records import Decision, Experiment, Look, State
 
-DECISION_WORDS: Final = {"ship": "shipped", "do_not_ship": "not shipped", "rerun": "to be run again"}
+DECISION_WORDS: Final = {"ship": "shipped", "do_not_ship": "not shipped", "repeat": "to be repeated"}
 
 _WORDS: Final = {
     State.DRAFT: "Draft",

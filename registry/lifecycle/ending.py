@@ -1,11 +1,13 @@
 """How an experiment ends: a signed decision, or abandonment by owner and reviewer together."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from registry.acts import Act, act, load_experiment
 from registry.database import Registry
 from registry.lifecycle.checks import close, note_short_reason
+from registry.lifecycle.drafting import plan_of
+from registry.lifecycle.paths import arms
 from registry.lifecycle.proposals import (
     ABANDONMENT,
     DECISION,
@@ -23,11 +25,12 @@ from registry.words import DECISION_WORDS
 
 
 class Choice(StrEnum):
-    """What a decider may sign."""
+    """What a decider may sign. Deferring ends nothing: it is on record, and the decision stays open."""
 
     SHIP = "ship"
     DO_NOT_SHIP = "do_not_ship"
-    RERUN = "rerun"
+    REPEAT = "repeat"
+    DEFER = "defer"
 
 
 class Abandonment(StrEnum):
@@ -45,13 +48,24 @@ _SECOND_PERSON: Final = "once a second decider approves it."
 
 def opposes(choice: Choice, verdict: Verdict) -> bool:
     """Whether a decision goes against the verdict: shipping without SHIP, or not shipping with it."""
-    return (choice is Choice.SHIP) is not (verdict is Verdict.SHIP)
+    return choice is not Choice.DEFER and (choice is Choice.SHIP) is not (verdict is Verdict.SHIP)
 
 
 def decide(
-    registry: Registry, actor: str, experiment: str, choice: Choice, reason: str, *, seen: int | None = None
+    registry: Registry,
+    actor: str,
+    experiment: str,
+    choice: Choice,
+    reason: str,
+    *,
+    arm: str | None = None,
+    seen: int | None = None,
 ) -> Experiment:
-    """Sign what follows from the readout. Against the verdict it waits for a second decider's approval."""
+    """Sign what follows from the readout. Against the verdict it waits for a second decider's approval.
+
+    Args:
+        arm: the treatment that ships; may be left out where there is only one.
+    """
     with act(registry, actor, "decide", experiment) as doing:
         current = doing.experiment(seen)
         permit(doing, current)
@@ -59,21 +73,21 @@ def decide(
         against = opposes(choice, _verdict(current))
         text = note_short_reason(doing, reason, "decide against the verdict" if against else "decide")
         note_open_already(doing, DECISION)
+        ships = _arm_that_ships(doing, current, choice, arm)
         doing.refuse_if_objections()
         doing.reason = text
-        doing.facts = {
-            "decision": choice.value,
-            "verdict": _verdict(current).value,
-            "against_verdict": against,
-        }
-        if against and not doing.actor.one_person:
-            propose(doing, DECISION, {"decision": choice.value, "reason": text})
+        doing.facts = _facts(current, choice, ships)
+        if choice is Choice.DEFER:
+            doing.change_experiment()
+            doing.summary = f"Deferred the decision on the verdict {current.verdict}."
+        elif against and not doing.actor.one_person:
+            propose(doing, DECISION, {"decision": choice.value, "arm": ships, "reason": text})
             doing.change_experiment()
             doing.summary = (
                 f"Proposed against the verdict {current.verdict}: {choice}; a second decider is needed."
             )
         else:
-            _sign(doing, current, choice, text, decided_by=actor, approved_by=None)
+            _sign(doing, current, choice, ships, text, decided_by=actor, approved_by=None)
     return _read(registry, experiment)
 
 
@@ -91,7 +105,8 @@ def approve_decision(
         settle(doing, proposal, "approved", doing.reason)
         choice = Choice(proposal.content["decision"])
         signed = str(proposal.content["reason"])
-        _sign(doing, current, choice, signed, decided_by=proposal.proposed_by, approved_by=actor)
+        ships = proposal.content["arm"]
+        _sign(doing, current, choice, ships, signed, decided_by=proposal.proposed_by, approved_by=actor)
     return _read(registry, experiment)
 
 
@@ -148,17 +163,21 @@ def abandon(
 
 
 def _sign(
-    doing: Act, current: Experiment, choice: Choice, reason: str, *, decided_by: str, approved_by: str | None
+    doing: Act,
+    current: Experiment,
+    choice: Choice,
+    arm: str | None,
+    reason: str,
+    *,
+    decided_by: str,
+    approved_by: str | None,
 ) -> None:
-    verdict = _verdict(current)
-    against = opposes(choice, verdict)
+    facts = _facts(current, choice, arm)
     doing.insert(
         decisions,
         {
             "experiment": current.id,
-            "decision": choice,
-            "verdict": verdict,
-            "against_verdict": against,
+            **facts,
             "reason": reason,
             "decided_by": decided_by,
             "approved_by": approved_by,
@@ -168,10 +187,42 @@ def _sign(
     )
     ended = close(doing, current)
     doing.change_experiment(state=State.DECIDED, **ended)
-    doing.facts |= {"decision": choice.value, "verdict": verdict.value, "against_verdict": against}
+    doing.facts |= facts
     doing.summary = f"Decided: {DECISION_WORDS[choice]}" + (
-        f", against the verdict {verdict}." if against else "."
+        f", against the verdict {current.verdict}." if facts["against_verdict"] else "."
     )
+
+
+def _facts(current: Experiment, choice: Choice, arm: str | None) -> dict[str, Any]:
+    verdict = _verdict(current)
+    return {
+        "decision": choice.value,
+        "arm": arm,
+        "verdict": verdict.value,
+        "against_verdict": opposes(choice, verdict),
+    }
+
+
+def _arm_that_ships(doing: Act, current: Experiment, choice: Choice, arm: str | None) -> str | None:
+    """The treatment that everybody is to get; an objection is noted where nobody could tell which."""
+    treatments = arms(plan_of(doing, current).material)[1:]
+    if choice is not Choice.SHIP:
+        if arm is not None:
+            doing.object(
+                f"An arm, {arm!r}, is named, and nothing ships.",
+                when_possible="with the decision to ship.",
+                what_to_do="Leave the arm out.",
+            )
+        return None
+    if arm is None and len(treatments) == 1:
+        return treatments[0]
+    if arm not in treatments:
+        doing.object(
+            "No arm is named to ship." if arm is None else f"{arm!r} is no treatment of {current.id}.",
+            when_possible=f"with one of its treatments: {', '.join(treatments)}.",
+            what_to_do="Name the arm that everybody is to get.",
+        )
+    return arm
 
 
 def _verdict(experiment: Experiment) -> Verdict:

@@ -12,6 +12,7 @@ from registry.records import Reservation
 ASSIGNMENT_KEY: Final = ("assignment", "key")
 SALT: Final = ("assignment", "salt")
 LAYER: Final = ("assignment", "layer")
+ARMS: Final = ("arms",)
 PRIMARY_METRIC: Final = ("primary", "metric", "name")
 PRIMARY_METRIC_VERSION: Final = ("primary", "metric", "version")
 
@@ -140,6 +141,11 @@ def primary_metric(material: Document) -> str | None:
     if name is None:
         return None
     return str(name) if version is None else f"{name}@{version}"
+
+
+def arms(material: Document) -> tuple[str, ...]:
+    """The names of the arms, control first; none where the document has none."""
+    return tuple(_names(at(material, ARMS) or []) or ())
 
 
 def text_at(material: Document, path: Path) -> str | None:

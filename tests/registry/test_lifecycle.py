@@ -464,16 +464,17 @@ def test_where_deciders_are_named_only_they_decide(team: Any, plan: Callable[...
     [
         (Verdict.SHIP, Choice.SHIP, False),
         (Verdict.SHIP, Choice.DO_NOT_SHIP, True),
-        (Verdict.SHIP, Choice.RERUN, True),
+        (Verdict.SHIP, Choice.REPEAT, True),
         (Verdict.DO_NOT_SHIP, Choice.SHIP, True),
         (Verdict.DO_NOT_SHIP, Choice.DO_NOT_SHIP, False),
-        (Verdict.DO_NOT_SHIP, Choice.RERUN, False),
+        (Verdict.DO_NOT_SHIP, Choice.REPEAT, False),
         (Verdict.INCONCLUSIVE, Choice.SHIP, True),
         (Verdict.INCONCLUSIVE, Choice.DO_NOT_SHIP, False),
-        (Verdict.INCONCLUSIVE, Choice.RERUN, False),
+        (Verdict.INCONCLUSIVE, Choice.REPEAT, False),
         (Verdict.INVALID, Choice.SHIP, True),
         (Verdict.INVALID, Choice.DO_NOT_SHIP, False),
-        (Verdict.INVALID, Choice.RERUN, False),
+        (Verdict.INVALID, Choice.REPEAT, False),
+        *((verdict, Choice.DEFER, False) for verdict in Verdict),
     ],
 )
 def test_every_choice_is_for_or_against_every_verdict(
@@ -507,12 +508,52 @@ def test_a_rejected_decision_leaves_room_for_another(team: Any) -> None:
     released = team.readout(Verdict.INCONCLUSIVE)
     lifecycle.decide(team.registry, "dan", released.id, Choice.SHIP, LONG_REASON)
     lifecycle.reject_decision(team.registry, "eve", released.id, REASON)
-    assert lifecycle.decide(team.registry, "dan", released.id, Choice.RERUN, REASON).state is State.DECIDED
+    assert lifecycle.decide(team.registry, "dan", released.id, Choice.REPEAT, REASON).state is State.DECIDED
+
+
+def test_deferring_is_on_record_and_leaves_the_decision_open(team: Any) -> None:
+    released = team.readout()
+    deferred = lifecycle.decide(team.registry, "dan", released.id, Choice.DEFER, REASON)
+    assert (deferred.state, store.show(team.registry, released.id).decision) == (State.READOUT, None)
+    (entry,) = store.find_ledger(team.registry, action="decide")
+    assert (entry.reason, entry.summary) == (REASON, "Deferred the decision on the verdict SHIP.")
+    assert lifecycle.decide(team.registry, "dan", released.id, Choice.SHIP, REASON).state is State.DECIDED
+
+
+def test_the_decision_to_ship_names_the_arm_that_ships(team: Any) -> None:
+    released = team.readout()
+    assert "'control' is no treatment" in refused_for(
+        lambda: lifecycle.decide(team.registry, "dan", released.id, Choice.SHIP, REASON, arm="control")
+    )
+    assert "nothing ships" in refused_for(
+        lambda: lifecycle.decide(team.registry, "dan", released.id, Choice.DEFER, REASON, arm="treatment")
+    )
+    lifecycle.decide(team.registry, "dan", released.id, Choice.SHIP, REASON)
+    decision = store.show(team.registry, released.id).decision
+    assert decision is not None
+    assert decision.arm == "treatment"
+
+
+def test_of_several_treatments_the_one_that_ships_has_to_be_named_also_against_the_verdict(team: Any) -> None:
+    third = [{"name": name, "share": "1/3", "version": None} for name in ("control", "v7", "v8")]
+    id = team.running(team.plan(arms=third)).id
+    team.sealed(id, 1, of=1, stop=StopReason.FINAL, verdict=Verdict.INCONCLUSIVE)
+    lifecycle.mature(team.registry, "system", id, team.clock.now())
+    lifecycle.release(team.registry, "system", id)
+    assert "No arm is named to ship" in refused_for(
+        lambda: lifecycle.decide(team.registry, "dan", id, Choice.SHIP, LONG_REASON)
+    )
+    lifecycle.decide(team.registry, "dan", id, Choice.SHIP, LONG_REASON, arm="v8")
+    lifecycle.approve_decision(team.registry, "eve", id, REASON)
+    decision = store.show(team.registry, id).decision
+    assert decision is not None
+    assert (decision.decision, decision.arm) == ("ship", "v8")
+    assert verify(team.registry).ok
 
 
 def test_an_invalid_experiment_may_be_signed_off(team: Any) -> None:
     invalid = team.invalid()
-    assert lifecycle.decide(team.registry, "dan", invalid.id, Choice.RERUN, REASON).state is State.DECIDED
+    assert lifecycle.decide(team.registry, "dan", invalid.id, Choice.REPEAT, REASON).state is State.DECIDED
 
 
 def test_owner_and_reviewer_abandon_together(team: Any) -> None:
@@ -566,7 +607,7 @@ def test_in_every_state_every_act_that_is_not_listed_for_it_is_refused(team: Any
         "stop": lambda who: lifecycle.stop(registry, who, id, StopReason.HARM),
         "mature": lambda who: lifecycle.mature(registry, who, id, now),
         "release": lambda who: lifecycle.release(registry, who, id),
-        "decide": lambda who: lifecycle.decide(registry, who, id, Choice.RERUN, LONG_REASON),
+        "decide": lambda who: lifecycle.decide(registry, who, id, Choice.REPEAT, LONG_REASON),
         "approve decision": lambda who: lifecycle.approve_decision(registry, who, id, REASON),
         "reject decision": lambda who: lifecycle.reject_decision(registry, who, id, REASON),
         "abandon": lambda who: lifecycle.abandon(registry, who, id, Abandonment.OTHER, REASON),

@@ -60,6 +60,7 @@ SECOND_ANYBODY = st.sampled_from(["rob", "ola", "eve", "dan", "mira"])
 
 def plan(number: int, edit: dict[str, Any] | None = None) -> Plan:
     material: dict[str, Any] = {
+        "arms": [{"name": "control"}, {"name": "treatment"}],
         "assignment": {"key": f"k{number}", "salt": f"s{number}", "layer": None},
         "primary": {"metric": {"name": "success", "version": 1}, "alpha": 0.05},
         "power": {"n_per_arm": [100, 100]},
@@ -165,7 +166,7 @@ class Walk(RuleBasedStateMachine):
             State.READOUT: [
                 lambda: lifecycle.decide(registry, "dan", id, data.draw(CHOICES), REASON, seen=seen)
             ],
-            State.INVALID: [lambda: lifecycle.decide(registry, "dan", id, Choice.RERUN, REASON, seen=seen)],
+            State.INVALID: [lambda: lifecycle.decide(registry, "dan", id, Choice.REPEAT, REASON, seen=seen)],
         }
         if found.state in likely:
             self.attempt(data.draw(st.sampled_from(likely[found.state])))
@@ -288,5 +289,5 @@ def test_whatever_people_try_the_states_hold_and_the_ledger_verifies() -> None:
 
 @pytest.mark.slow
 def test_long_walks_reach_every_state() -> None:
-    walk(examples=60, steps=100)
+    walk(examples=100, steps=100)
     assert set(Walk.reached) == set(State)

@@ -160,6 +160,7 @@ def _create_tables() -> None:
         "decisions",
         sa.Column("experiment", sa.String(length=100), nullable=False),
         sa.Column("decision", sa.String(length=100), nullable=False),
+        sa.Column("arm", sa.Text(), nullable=True),
         sa.Column("verdict", sa.String(length=100), nullable=False),
         sa.Column("against_verdict", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
