@@ -81,18 +81,17 @@ def _readable(info: FieldInfo, written: Any) -> Any:
 def _value(annotation: Any, written: Any) -> Any:
     try:
         return TypeAdapter(annotation).validate_python(written)
-    except ValidationError:
-        pass
+    except ValidationError as error:
+        of_the_whole = any(not detail["loc"] for detail in error.errors(include_url=False))
     items = next((kind for kind in _parts(annotation) if get_origin(kind) is tuple), None)
-    if items is not None and isinstance(written, list | tuple):
+    if items is not None:
+        if not isinstance(written, list | tuple):
+            raise Unreadable
         return tuple(_item(get_args(items)[0], item) for item in written)
     model = model_of(annotation, written)
-    if model is None or not isinstance(written, Mapping):
+    if model is None or of_the_whole:  # every field may be right, and what they say together is not
         raise Unreadable
-    fields = _readable_fields(model, written)
-    if len(fields) == len(model.model_fields):  # every field is right, and what they say together is not
-        raise Unreadable
-    return _Draft(model, fields)
+    return _Draft(model, _readable_fields(model, written))
 
 
 def _item(annotation: Any, written: Any) -> Any:

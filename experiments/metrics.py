@@ -193,7 +193,8 @@ class Catalogue(Mapping[str, Metric]):
         match = REFERENCE.fullmatch(reference)
         if match and match[1] in self._newest:
             versions = sorted(metric.version for metric in self.values() if metric.name == match[1])
-            return f"{reference!r}: {match[1]} has version(s) {', '.join(map(str, versions))}."
+            known = [f"{match[1]}@{version}" for version in versions]
+            return f"{reference!r} is not a version of {match[1]}. Allowed: {', '.join(known)}."
         return unknown_name(reference, sorted(self._newest), "a metric of the catalogue")
 
 

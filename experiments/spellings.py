@@ -45,6 +45,8 @@ def _number(value: Any) -> Any:
     """Text is refused: ``2%`` of what would be a guess, and a quoted number is a slip."""
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
         raise PydanticCustomError("float_type", "give a number")
+    if not math.isfinite(value):
+        raise PydanticCustomError("finite_number", "give a finite number")
     return float(value)
 
 

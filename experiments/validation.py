@@ -37,14 +37,20 @@ def collect(
     for detail in error.errors(include_url=False):
         path = _written_path(detail, body)
         reason = detail.get("ctx", {}).get("error")
+        if detail["type"] == "too_short" and len(value_at(body, path)) >= detail["ctx"]["min_length"]:
+            continue  # there are enough, and those that are wrong have been reported
         if isinstance(reason, Findings):
             found.update(dict.fromkeys(((*path, *below), message) for below, message in reason.findings))
         elif detail["type"] in _KINDS:  # several at one path are the alternatives of a union
             alternatives.setdefault(path, []).append(_KINDS[detail["type"]])
         else:
             found[path, _message(detail, path, model, body)] = None
+    places = {path for path, _ in found} | alternatives.keys()
     for path, kinds in alternatives.items():
-        found[path, _wrong_kind(path, kinds, model, body)] = None
+        if not any(
+            _below(path, place) for place in places
+        ):  # there the alternative meant has its own problem
+            found[path, _wrong_kind(path, kinds, model, body)] = None
     return [document.problem((*at, *path), message) for path, message in found]
 
 
@@ -81,6 +87,10 @@ def _step(path: Path, part: str | int | None, body: Any) -> Path:
     return (*path, part) if part is not None and isinstance(here, Mapping) and part in here else path
 
 
+def _below(path: Path, place: Path) -> bool:
+    return len(place) > len(path) and place[: len(path)] == path
+
+
 def _message(detail: ErrorDetails, path: Path, model: type[BaseModel], body: Any) -> str:
     kind, context, found = detail["type"], detail.get("ctx", {}), value_at(body, path)
     if kind == "extra_forbidden":
@@ -96,27 +106,35 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel], body: Any
     if kind == "value_error":
         return str(context["error"])
     if kind in _LIMITS:
-        before, name, after = _LIMITS[kind]
-        limit = f"{before} {_limit(context[name], found)} {after}".strip()
-        return f"{shown(found)} is not allowed; give {limit}{_meaning(model, path, body)}"
+        before, name, counted = _LIMITS[kind]
+        limit = _limit(context[name], found)
+        if counted:
+            limit = f"{limit} {counted[limit != '1']}"
+        length = f"a list of {len(found)}" if isinstance(found, list) else shown(found)
+        return f"{length} is not allowed; give {before} {limit}{_meaning(model, path, body)}"
     words = detail["msg"][0].lower() + detail["msg"][1:]
     return f"{shown(found)} is not allowed; {words}{_meaning(model, path, body)}"
 
 
-_LIMITS = {
-    "greater_than": ("more than", "gt", ""),
-    "greater_than_equal": ("at least", "ge", ""),
-    "less_than": ("less than", "lt", ""),
-    "less_than_equal": ("at most", "le", ""),
-    "string_too_short": ("at least", "min_length", "characters"),
-    "string_too_long": ("at most", "max_length", "characters"),
-    "too_short": ("at least", "min_length", "of them"),
-    "too_long": ("at most", "max_length", "of them"),
+_CHARACTERS = ("character", "characters")
+_ENTRIES = ("entry", "entries")
+_LIMITS: dict[str, tuple[str, str, tuple[str, str] | None]] = {
+    "greater_than": ("more than", "gt", None),
+    "greater_than_equal": ("at least", "ge", None),
+    "less_than": ("less than", "lt", None),
+    "less_than_equal": ("at most", "le", None),
+    "string_too_short": ("at least", "min_length", _CHARACTERS),
+    "string_too_long": ("at most", "max_length", _CHARACTERS),
+    "too_short": ("at least", "min_length", _ENTRIES),
+    "too_long": ("at most", "max_length", _ENTRIES),
 }
+"""What each limit of pydantic's allows, where its context holds it, and what it counts."""
 
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
@@ -138,8 +156,10 @@ def _wrong_kind(path: Path, kinds: list[str], model: type[BaseModel], body: Any)
     if expected == ["a group of fields"]:
         names = ", ".join(_field_names(_model_at(model, path, body)))
         expected = [f"a group of fields ({names})" if names else expected[0]]
-    found = shown(value_at(body, path))
-    return f"{found} is not allowed; give {' or '.join(expected)}{_meaning(model, path, body)}"
+    found = value_at(body, path)
+    what = "is empty" if found is None else f"{shown(found)} is not allowed"
+    quotes = ", in quotes" if expected == ["text"] and isinstance(found, int | float) else ""
+    return f"{what}; give {' or '.join(expected)}{quotes}{_meaning(model, path, body)}"
 
 
 def _limit(limit: Any, found: Any) -> str:
@@ -155,11 +175,12 @@ def _meaning(model: type[BaseModel], path: Path, body: Any) -> str:
     if not fields or isinstance(path[-1], int):
         return ""
     info = _field(_model_at(model, path[:-1], body), fields[-1])
-    return f": {info.description}" if info is not None and info.description else ""
+    return f" ({info.description})" if info is not None and info.description else ""
 
 
 def _words(expected: str) -> list[str]:
-    return re.findall(r"'([^']*)'", expected)
+    """The alternatives that pydantic lists: ``'a', 'b' or 'c'``; numbers have no quotes."""
+    return re.findall(r"'([^']*)'", expected) or re.findall(r"[0-9.]+", expected)
 
 
 def _field_names(model: type[BaseModel] | None) -> list[str]:
@@ -176,11 +197,12 @@ def _field(model: type[BaseModel] | None, written: str | int) -> FieldInfo | Non
 def _model_at(model: type[BaseModel], path: Path, body: Any) -> type[BaseModel] | None:
     """The model that reads the value at a path."""
     current: type[BaseModel] | None = model
+    annotation: Any = model
     for length, part in enumerate(path, start=1):
-        if isinstance(part, int):
-            continue
-        info = _field(current, part)
-        current = None if info is None else model_of(info.annotation, value_at(body, path[:length]))
+        if not isinstance(part, int):  # an item of a list has the annotation of the list
+            info = _field(current, part)
+            annotation = None if info is None else info.annotation
+        current = model_of(annotation, value_at(body, path[:length]))
     return current
 
 

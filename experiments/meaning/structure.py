@@ -59,7 +59,7 @@ def allocation(design: WrittenDesign, _catalogue: Catalogue) -> Iterator[Finding
 
 
 def _decimal(share: Fraction) -> str:
-    return f"{float(share):.10g}"
+    return f"{float(share)!r}".removesuffix(".0")
 
 
 def key(design: WrittenDesign, _catalogue: Catalogue) -> Iterator[Finding]:
