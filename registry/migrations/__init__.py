@@ -21,11 +21,10 @@ def upgrade(registry: Registry) -> None:
     with registry.reading() as connection:
         if _is_current(connection):
             return
-    with registry.writing() as connection:
-        if not _is_current(connection):
-            config = configuration()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    with registry.writing() as connection:  # whoever comes second finds nothing left to do
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def configuration() -> Config:

@@ -124,6 +124,15 @@ def test_what_was_simulated_stays_marked_under_the_real_clock(team: Any, url: st
     assert Label.SIMULATED in saved.labels
 
 
+def test_what_was_real_is_marked_once_simulated_time_touches_it(url: str, plan: Callable[..., Any]) -> None:
+    with store.open_registry(url) as opened:
+        membership.found(opened, "uma", "Uma", one_person=True)
+        draft = lifecycle.create_draft(opened, "uma", plan())
+        assert draft.labels == ()
+    with store.open_registry(url, clock=SimulatedClock(draft.created_at + timedelta(days=1))) as opened:
+        assert Label.SIMULATED in lifecycle.submit(opened, "uma", draft.id).labels
+
+
 def test_a_clock_only_goes_forward(clock: SimulatedClock) -> None:
     with pytest.raises(ValueError, match="only goes forward"):
         clock.set(clock.now() - timedelta(seconds=1))

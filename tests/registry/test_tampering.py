@@ -192,6 +192,21 @@ def test_a_rewritten_tail_with_fitting_hashes_is_found_by_the_anchor(
     assert "anchor" in result.findings[0].what
 
 
+def test_a_record_rewritten_with_a_fitting_hash_of_its_own_no_longer_fits_the_next(
+    life: Any, behind_its_back: Engine
+) -> None:
+    with behind_its_back.begin() as connection:
+        row = connection.execute(ledger_table.select().where(ledger_table.c.seq == 9)).mappings().one()
+        other = dict(row) | {"summary": "Nothing happened."}
+        other["hash"] = hashlib.sha256(Entry(**other).sealed_bytes()).hexdigest()
+        connection.execute(ledger_table.update().where(ledger_table.c.seq == 9).values(**other))
+    assert broken(life.registry).first_broken == 9
+    life.registry.anchor.unlink()
+    result = broken(life.registry)
+    assert result.first_broken == 10
+    assert "does not follow record 9" in result.findings[0].what
+
+
 def test_without_an_anchor_or_key_a_rewritten_tail_is_not_found(life: Any, behind_its_back: Engine) -> None:
     # Not a wish, but what the documentation has to say: a chain of plain hashes has no secret.
     reseal(behind_its_back, 9, summary="Nothing happened.")
