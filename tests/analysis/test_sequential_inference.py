@@ -129,6 +129,21 @@ def test_swapping_the_arms_mirrors_two_sided_inference(z):
     assert (one.lower, one.median_unbiased) == pytest.approx((-other.upper, -other.median_unbiased), abs=1e-9)
 
 
+def test_the_p_value_of_a_harm_keeps_its_digits_when_it_is_tiny():
+    harm = stagewise_inference([0.5, 1.0], (9.5, 2.0), -9.0, 0.05, 2)
+    benefit = stagewise_inference([0.5, 1.0], (9.5, 2.0), 9.0, 0.05, 2)
+    assert 0 < harm.p_value < 1e-17
+    assert harm.p_value == pytest.approx(benefit.p_value, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("z", [12.0, 49.0])
+def test_a_first_look_that_could_not_stop_changes_nothing_however_large_z_is(z):
+    found = stagewise_inference([0.9, 1.0], (math.inf, 2.0), z, 0.05, 2)
+    assert found.lower == pytest.approx(z - norm.isf(0.025), abs=1e-9)
+    assert found.median_unbiased == pytest.approx(z, abs=1e-9)
+    assert found.upper == pytest.approx(z + norm.isf(0.025), abs=1e-9)
+
+
 @pytest.mark.parametrize("z", [25.0, 37.0, 49.0])
 def test_a_very_large_z_after_the_first_look_still_has_its_interval(z):
     found = stagewise_inference([0.1, 0.5, 1.0], (3.5, 2.9, 2.0), z, 0.05, 2)

@@ -234,6 +234,9 @@ def test_standard_errors_give_every_interval_in_the_unit_of_the_metric():
     assert metric.estimate == pytest.approx([0.4 * 0.021, 3.2 * 0.0149])
     critical = metric.boundaries.critical
     assert metric.repeated_ci[0] == pytest.approx(((0.4 - critical[0]) * 0.021, (0.4 + critical[0]) * 0.021))
+    assert drift.median_unbiased == pytest.approx(
+        stagewise_inference(looks, critical, 3.2, 0.05, 2).median_unbiased, rel=1e-9
+    )
     unit = math.sqrt(0.6) * 0.0149
     assert metric.median_unbiased == pytest.approx(drift.median_unbiased * unit)
     assert metric.stagewise_ci == pytest.approx([limit * unit for limit in drift.stagewise_ci])

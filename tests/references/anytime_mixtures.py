@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 from scipy.integrate import quad
 from scipy.stats import beta
 
@@ -28,17 +27,23 @@ def normal_log_mixture(total, variance, precision, one_sided):
 
 def bernoulli_log_mixture(successes, n, p, concentration, side):
     """log of the likelihood ratio averaged over a beta prior centred at p, on both sides of p or one."""
-    prior = beta(concentration * p, concentration * (1 - p))
+    a, b = concentration * p, concentration * (1 - p)
+    prior, posterior = beta(a, b), beta(a + successes, b + n - successes)
     low, high = {"both": (0, 1), "above": (p, 1), "below": (0, p)}[side]
-    grid = np.array([low, min(max(successes / n, low), high), high])
 
-    def ratio(q):
-        return prior.pdf(q) * math.exp(
-            successes * math.log(q / p) + (n - successes) * math.log((1 - q) / (1 - p))
-        )
+    def exponent(q):
+        return prior.logpdf(q) + successes * math.log(q / p) + (n - successes) * math.log((1 - q) / (1 - p))
 
-    value = sum(quad(ratio, a, b, epsabs=0, epsrel=1e-11, limit=300)[0] for a, b in pairwise(grid))
-    return math.log(value / (prior.cdf(high) - prior.cdf(low)))
+    inside = 1e-9 * (high - low)
+    best = min(max(posterior.mean(), low + inside), high - inside)
+    shift = exponent(best)
+    around = [posterior.mean() + k * posterior.std() for k in (-12, -4, 0, 4, 12)]
+    edges = sorted({low, high, best, *(q for q in around if low < q < high)})
+    value = sum(
+        quad(lambda q: math.exp(exponent(q) - shift), one, other, epsabs=0, epsrel=1e-11, limit=400)[0]
+        for one, other in pairwise(edges)
+    )
+    return math.log(value / (prior.cdf(high) - prior.cdf(low))) + shift
 
 
 def waudby_smith_half_width(deviation, n, rho, alpha):
