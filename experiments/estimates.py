@@ -58,6 +58,10 @@ class Estimator:
     ) -> tuple[Effect, Adjustment | None]:
         """The declared test of one treatment against control, and the adjustment it rests on, if any."""
         measure = self.design.measures[index]
+        absent = self.absent(index)
+        if absent is not None:
+            values = [self.arm_value(index, arm, among) for arm in (0, treatment)]
+            return _not_computed(asked, values[0].n, values[1].n, absent), None
         if measure.metric.type == "quantile":
             return self._quantile_effect(index, treatment, asked, among), None
         control, treated = self.comoments(index, 0, among), self.comoments(index, treatment, among)
@@ -72,6 +76,15 @@ class Estimator:
                 return _mean_effect(*moments, asked), adjustment
             return _mean_effect(control.marginal(0), treated.marginal(0), asked), adjustment
         return _mean_effect(control.marginal(0), treated.marginal(0), asked), None
+
+    def absent(self, index: int) -> str | None:
+        """Why a measure was not measured at all: a misspelt event would otherwise pass for a metric of zeros."""
+        events = [
+            event
+            for event in self.design.measures[index].metric.events()
+            if event in self.outcomes.absent_events
+        ]
+        return f"no row of the outcome logs is of event {', '.join(map(repr, events))}" if events else None
 
     def comoments(self, index: int, arm: int, among: Among = EVERYONE) -> CoMoments:
         """Co-moments of an arm; those of no units where the evidence has none."""
@@ -93,6 +106,8 @@ class Estimator:
         """What an arm shows, unadjusted: n, missing, mean or rate or ratio or quantile."""
         measure, name = self.design.measures[index], self.design.arms[arm].name
         units = self._units(arm, among)
+        if self.absent(index) is not None:
+            return ArmValue(arm=name, n=0, missing=units, value=None)
         if measure.metric.type == "quantile":
             found = self.outcomes.quantile(index, among.segment)
             for sums in found.arms if found else ():
@@ -153,17 +168,8 @@ class Estimator:
                 arms[sums.arm] = quantile_arm(sums, q, found.scale, found.alpha)
         if len(arms) < 2:
             empty = [self.design.arms[arm].name for arm in (0, treatment) if arm not in arms]
-            return Effect(
-                "t of the difference of quantiles",
-                asked.alternative,
-                asked.alpha,
-                asked.null,
-                arms[0].levels.units if 0 in arms else 0,
-                arms[treatment].levels.units if treatment in arms else 0,
-                None,
-                None,
-                not_computed=f"no requests in {' and '.join(empty)}",
-            )
+            n = [arms[arm].levels.units if arm in arms else 0 for arm in (0, treatment)]
+            return _not_computed(asked, n[0], n[1], f"no requests in {' and '.join(empty)}")
         if asked.multiple is not None:
             return compare_quantiles_to_multiple(
                 arms[0],
@@ -180,6 +186,21 @@ class Estimator:
 def proportion(moments: CoMoments) -> Proportion:
     """A yes/no metric's successes and units, exactly: its sums were whole numbers."""
     return Proportion(round(moments.means[0] * moments.n), moments.n)
+
+
+def _not_computed(asked: Asked, n_control: int, n_treatment: int, reason: str) -> Effect:
+    return Effect(
+        "not computed",
+        asked.alternative,
+        asked.alpha,
+        asked.null,
+        n_control,
+        n_treatment,
+        None,
+        None,
+        scale="absolute" if asked.multiple is None else "relative",
+        not_computed=reason,
+    )
 
 
 def _ratio_effect(control: CoMoments, treated: CoMoments, asked: Asked) -> Effect:

@@ -87,12 +87,18 @@ class QuantileEvidence:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeEvidence:
-    """What the outcome logs show of the analysed units."""
+    """What the outcome logs show of the analysed units.
+
+    Attributes:
+        units_with_any: analysed units with any row in reach of the metrics' windows.
+        absent_events: events that the design needs and no row of any log is of.
+    """
 
     families: tuple[FamilyEvidence, ...]
     quantiles: tuple[QuantileEvidence, ...]
     units_with_any: int
     units: int
+    absent_events: tuple[str, ...] = ()
 
     def family(
         self, measure: int, variant: str = "declared", segment: str | None = None
@@ -172,13 +178,15 @@ def gather_cohorts(reading: Reading, cut_off: CutOff) -> dict[str, CohortEvidenc
     return found
 
 
-def sums_of(engine: DuckDB, design: Design, plan: Layout) -> OutcomeEvidence:
+def sums_of(engine: DuckDB, design: Design, plan: Layout, absent: tuple[str, ...] = ()) -> OutcomeEvidence:
     """Sums over the per-unit tables of one experiment: those just made from the logs, or those of a sealed extract."""
-    found = sums_by_experiment(engine, design, plan)
+    found = sums_by_experiment(engine, design, plan, absent)
     return found[""] if found else _nothing(plan, design)
 
 
-def sums_by_experiment(engine: DuckDB, design: Design, plan: Layout) -> dict[str, OutcomeEvidence]:
+def sums_by_experiment(
+    engine: DuckDB, design: Design, plan: Layout, absent: tuple[str, ...] = ()
+) -> dict[str, OutcomeEvidence]:
     """Sums over the per-unit tables of every experiment that is read."""
     families = [
         (family, segment, _by_experiment(arm_sums(engine, family, segment)))
@@ -203,6 +211,7 @@ def sums_by_experiment(engine: DuckDB, design: Design, plan: Layout) -> dict[str
             ),
             with_any,
             units,
+            absent,
         )
         for experiment, (with_any, units) in join_rates(engine).items()
     }

@@ -23,7 +23,7 @@ from experiments.sql import Step, at_moment
 from experiments.stopping import LookStatus, fixed_look, information, start_of_enrolment, steps_of
 from experiments.watermark import Watermark
 
-SCRATCH_STEPS = frozenset({"first", "last", "reach", "flags", "enrolment", "analysed", "readable"})
+SCRATCH_STEPS = frozenset({"first", "last", "reach", "flags", "enrolment", "analysed", "readable", "seen"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,8 @@ def take_look(
             reading.aggregate(plan)
             held.append(join_check(design, reading))
             if not is_held(held):  # else no sum by arm has been formed, and none is
-                evidence = Evidence(cohort, sums_of(reading.engine, design, plan))
+                absent = reading.absent_events(plan)
+                evidence = Evidence(cohort, sums_of(reading.engine, design, plan, absent))
                 if extract is not None:
                     reading.write_extract(extract)
         return Taken(

@@ -17,8 +17,8 @@ from experiments.design import Design
 from experiments.engines.duckdb import DuckDB
 from experiments.logs import OutcomeLog
 from experiments.metrics import Metric
-from experiments.quantities import Base, Span, scaled
-from experiments.sql import MICROSECONDS, Step, ident, moment, text
+from experiments.quantities import Base, Span, bounds, scaled
+from experiments.sql import MICROSECONDS, Step, ident, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ def requests_step(
         since = "epoch_us(outcomes.occurred_at) - mature.exposed_us"
         earliest, latest = exposed[0] + span.start * MICROSECONDS, exposed[1] + span.end * MICROSECONDS
         where += [
-            f"outcomes.occurred_at >= {moment(earliest, with_zone=contract.time_has_zone)}",
-            f"outcomes.occurred_at < {moment(latest, with_zone=contract.time_has_zone)}",
+            *bounds(earliest, latest, contract),
             f"{since} >= {span.start * MICROSECONDS}",
             f"{since} < {span.end * MICROSECONDS}",
         ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import TracebackType
 
-from experiments import cohort, quantities
+from experiments import cohort, planning, quantities
 from experiments.cohort import CutOff, Fate
 from experiments.contracts import (
     Contract,
@@ -28,7 +28,7 @@ from experiments.manifest import Manifest, Part, file_part
 from experiments.problems import Invalid, Problem
 from experiments.quantile_reading import requests_step
 from experiments.quantities import Layout
-from experiments.sql import DAY_US, Step, ident
+from experiments.sql import DAY_US, Step, ident, text
 from experiments.watermark import Watermark, earliest, watermark_of
 
 
@@ -102,6 +102,8 @@ class Reading:
                 (f"outcomes_{index}", outcome, self.outcome_place, outcome.columns.unit)
                 for index, outcome in enumerate(self.outcome_source.logs)
             ]
+        if source.assignments.columns.delivered is None:
+            problems += _needs_delivered(design)
         units: list[tuple[OpenedLog, str]] = []
         for name, log, place, column in logs:
             only = self._sealed.files_of(name, place.folder) if self._sealed else None
@@ -292,7 +294,7 @@ class Reading:
         """What has to be added up, from the events the outcome logs hold."""
         if self.outcome_source is None:
             raise ValueError("this reading was opened without outcomes")
-        return quantities.layout(self.design, self.outcome_source.logs, self._known())
+        return planning.layout(self.design, self.outcome_source.logs, self._known(), timed=self.timed)
 
     def aggregate(self, plan: Layout) -> None:
         """One scan of each outcome log into one row per analysed unit."""
@@ -310,10 +312,28 @@ class Reading:
                 )
         for index in self._quantile_measures():
             event = self.design.measures[index].metric.event or ""
-            source = quantities.log_of_event(event, self.outcome_source.logs, self._known())
+            source = planning.log_of_event(event, self.outcome_source.logs, self._known())
             log, contract = self.outcome_source.logs[source], self._outcomes(source, (event,))
             self.engine.run(requests_step(index, self.design, log, contract, exposed))
         self.engine.run(quantities.per_unit_step(self.design, plan, len(self.outcome_source.logs), steps))
+
+    def absent_events(self, plan: Layout) -> tuple[str, ...]:
+        """Events the design needs that no row of any outcome log is of: their metrics were not measured."""
+        wanted: list[tuple[int, str]] = [
+            (index, event) for index, events in enumerate(plan.events) for event in events
+        ]
+        for measure in self._quantile_measures():
+            event = self.design.measures[measure].metric.event or ""
+            wanted.append((planning.log_of_event(event, self.outcome_logs, self._known()), event))
+        absent = []
+        for index, event in wanted:
+            column = self.outcome_logs[index].columns.event
+            if column is None:  # a column of a wide table is there, or its contract was refused
+                continue
+            sql = f"SELECT 1 FROM {self.opened[f'outcomes_{index}'].sql} WHERE {ident(column)} = {text(event)} LIMIT 1"
+            if not self.engine.run(Step("seen", sql)):
+                absent.append(event)
+        return tuple(sorted(set(absent)))
 
     def _reach(self) -> tuple[int, int] | None:
         """First and last exposure of the units whose outcomes are read: with the windows they bound the scan."""
@@ -363,3 +383,17 @@ class Reading:
 
     def _quantile_measures(self) -> list[int]:
         return [i for i, measure in enumerate(self.design.measures) if measure.metric.type == "quantile"]
+
+
+def _needs_delivered(design: Design) -> list[Problem]:
+    """What of a design asks for the delivered arm, which its source does not name."""
+    rules = design.written.rules
+    asked = {
+        ("rules", "several_arms"): rules.several_arms == "delivered arm",
+        ("rules", "delivered_differs"): rules.delivered_differs == "exclude",
+        ("sensitivity",): "per-protocol" in design.written.sensitivity,
+    }
+    message = (
+        "needs the arm that was delivered; name its column in the source's assignments.columns.delivered"
+    )
+    return [Problem(path, message) for path, needed in asked.items() if needed]

@@ -11,16 +11,17 @@ from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from experiments.cohort import CutOff
+from experiments.context import Context, versions
 from experiments.design import Design
 from experiments.documents import canonical_json
 from experiments.engines.duckdb import DuckDB
 from experiments.evidence import sums_of
-from experiments.judgement import Context, make_readout, versions
+from experiments.judgement import make_readout
 from experiments.logs import OutcomeSources, Place, Sources
 from experiments.looking import Taken, take_look
 from experiments.manifest import Manifest, Part, file_part
 from experiments.problems import Invalid
-from experiments.quantities import layout
+from experiments.quantities import ONLY_WHERE, Family, Layout, Variable
 from experiments.readout import Readout
 from experiments.sql import Step, text
 
@@ -49,7 +50,7 @@ def verify_readout(
 ) -> Verification:
     """Recompute a sealed readout from its own files, and from the frozen rows."""
     manifest = Manifest.of_list(sealed.reproduce.manifest)
-    frozen = check_extract(design, sealed, outcomes, extract)
+    frozen = check_extract(design, sealed, extract)
     changes = manifest.changes(_now(manifest, sources.place, outcomes.place))
     if not changes:
         try:
@@ -92,27 +93,41 @@ def cut_off_of(sealed: Readout) -> CutOff:
     return CutOff(held["before_us"], held["watermark_us"])
 
 
-def check_extract(
-    design: Design, sealed: Readout, outcomes: OutcomeSources, extract: FilePath | None
-) -> ExtractAnswer:
-    """Whether the frozen per-unit rows give the sealed sums."""
+def check_extract(design: Design, sealed: Readout, extract: FilePath | None) -> ExtractAnswer:
+    """Whether the frozen per-unit rows give the sealed sums. Needs neither the logs nor what planned the sums."""
     held = sealed.reproduce.evidence["outcomes"]
     if held is None:
         return "not needed"
-    if extract is None or not (extract / "per_unit.parquet").exists():
+    quantiles = [i for i, measure in enumerate(design.measures) if measure.metric.type == "quantile"]
+    tables = ["per_unit", *(f"requests_{index}" for index in quantiles)]
+    if extract is None or any(not (extract / f"{table}.parquet").exists() for table in tables):
         return "absent"
-    source = outcomes[design.written.source]
-    plan = layout(design, source.logs, [None] * len(source.logs))
-    with DuckDB() as engine:
-        for file in sorted(extract.glob("*.parquet")):
-            engine.run(
-                Step(
-                    "extract",
-                    f"CREATE TEMP TABLE {file.stem} AS SELECT * FROM read_parquet({text(str(file))}, hive_partitioning = false)",
+    try:
+        with DuckDB() as engine:
+            for table in tables:
+                file = text(str(extract / f"{table}.parquet"))
+                engine.run(
+                    Step(
+                        "extract",
+                        f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet({file}, hive_partitioning = false)",
+                    )
                 )
-            )
-        found = sums_of(engine, design, plan)
+            found = sums_of(engine, design, _sealed_layout(held), tuple(held["absent_events"]))
+    except Invalid:  # a file that is no longer what was written
+        return "differs"
     return "reproduces" if canonical_json(found.as_json()) == canonical_json(held) else "differs"
+
+
+def _sealed_layout(held: dict[str, Any]) -> Layout:
+    """The families of variables as the seal names them; their columns are in the frozen rows."""
+    families = []
+    for family in held["families"]:
+        if family["segment"] is None:
+            described = zip(family["names"], family["scales"], family["centres"], strict=True)
+            variables = tuple(Variable(name, "", scale, centre) for name, scale, centre in described)
+            only = ONLY_WHERE.get(family["variant"])
+            families.append(Family(family["measure"], family["variant"], variables, only))
+    return Layout((), tuple(families), ())
 
 
 def _now(manifest: Manifest, place: Place, outcome_place: Place) -> Manifest:

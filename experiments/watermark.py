@@ -22,20 +22,32 @@ class Watermark:
 
 
 def of_partitions(files: Sequence[FilePath], partition: str) -> datetime | None:
-    """Start of the newest day folder, or its end when the folder holds a ``_SUCCESS`` marker.
+    """End of the last day before which every day has its folder and is over.
 
-    A day's folder may still grow while it is the newest, so it counts as complete only when marked.
+    A day's folder may still grow while it is the newest, so that one counts only with a ``_SUCCESS`` marker in it; where
+    markers are in use, every day needs one. A day without a folder has not arrived: a day on which nothing happened needs
+    an empty folder with a marker (or declare the watermark). Of several such trees the one that is least far counts.
     """
-    days: dict[datetime, FilePath] = {}
-    for file in files:
-        for folder in file.parents:
-            match = re.fullmatch(re.escape(partition) + r"=(\d{4}-\d{2}-\d{2})", folder.name)
-            if match:
-                days[datetime.strptime(match[1], "%Y-%m-%d").replace(tzinfo=UTC)] = folder
-    if not days:
-        return None
-    newest = max(days)
-    return newest + timedelta(days=1) if (days[newest] / "_SUCCESS").exists() else newest
+    places = {folder.parent for file in files for folder in file.parents if _day(folder, partition)}
+    return min((_complete_until(place, partition) for place in places), default=None)
+
+
+def _complete_until(place: FilePath, partition: str) -> datetime:
+    days: dict[datetime, bool] = {}
+    for folder in place.iterdir():
+        day = _day(folder, partition)
+        if day is not None and folder.is_dir():
+            days[day] = (folder / "_SUCCESS").exists()
+    marked = any(days.values())
+    day, newest = min(days), max(days)
+    while day in days and (days[day] or (not marked and day < newest)):
+        day += timedelta(days=1)
+    return day
+
+
+def _day(folder: FilePath, partition: str) -> datetime | None:
+    match = re.fullmatch(re.escape(partition) + r"=(\d{4}-\d{2}-\d{2})", folder.name)
+    return None if match is None else datetime.strptime(match[1], "%Y-%m-%d").replace(tzinfo=UTC)
 
 
 def watermark_of(

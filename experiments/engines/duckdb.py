@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -49,8 +51,9 @@ class DuckDB:
             run(f"SET threads = {int(threads)}")
         if memory is not None:
             run(f"SET memory_limit = {text(memory)}")
-        if scratch is not None:
-            run(f"SET temp_directory = {text(str(scratch))}")
+        # DuckDB would spill rows into the working directory, where they might stay
+        self._scratch = tempfile.TemporaryDirectory(prefix="fairtrial-", dir=scratch)
+        run(f"SET temp_directory = {text(self._scratch.name)}")
         self._attached: dict[str, str] = {}
         self.steps: list[Step] = []
 
@@ -61,6 +64,7 @@ class DuckDB:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        self._scratch.cleanup()
 
     @property
     def version(self) -> str:
@@ -75,22 +79,22 @@ class DuckDB:
         self.steps.append(step)
         try:
             return self._connection.execute(step.sql).fetchall()
-        except (
-            duckdb.ConversionException,
-            duckdb.OutOfRangeException,
-            duckdb.InvalidInputException,
-        ) as error:
-            first = str(error).splitlines()[0]
-            raise Invalid(
-                "logs", [Problem((step.name,), f"a value cannot be read as its contract says: {first}")]
-            ) from error
-        except duckdb.IOException as error:
+        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            raise Invalid("logs", [Problem((step.name,), _unreadable(error))]) from error
+        except duckdb.Error as error:
             raise Invalid("logs", [Problem((step.name,), str(error).splitlines()[0])]) from error
 
     def write_parquet(self, step: Step, file: FilePath) -> None:
         """Write the result of a query to one Parquet file."""
         self.steps.append(step)
-        self._connection.execute(f"COPY ({step.sql}) TO {text(str(file))} (FORMAT parquet, COMPRESSION zstd)")
+        try:
+            self._connection.execute(
+                f"COPY ({step.sql}) TO {text(str(file))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+        except duckdb.Error as error:
+            raise Invalid(
+                "extract", [Problem((file.name,), f"cannot be written: {str(error).splitlines()[0]}")]
+            ) from error
 
     def open(self, name: str, log: Log, place: Place, only: Sequence[FilePath] | None = None) -> OpenedLog:
         """Open a log for reading; ``only`` limits it to files that a seal named.
@@ -143,6 +147,13 @@ class DuckDB:
         return ident(alias)
 
 
+def _unreadable(error: duckdb.Error) -> str:
+    return (
+        f"a value cannot be read as its contract says: {str(error).splitlines()[0]}. Not a number and infinity are no values "
+        "(write NULL where there is none); a value too large for its decimals needs fewer decimals in the metric"
+    )
+
+
 def matching_files(log: Log, place: Place) -> tuple[FilePath, ...]:
     """The files of a log, sorted.
 
@@ -151,7 +162,11 @@ def matching_files(log: Log, place: Place) -> tuple[FilePath, ...]:
     """
     found: list[FilePath] = []
     for pattern in log.paths:
-        here = str(place.folder / pattern)
+        here = (
+            pattern
+            if FilePath(pattern).is_absolute()
+            else str(FilePath(glob.escape(str(place.folder))) / pattern)
+        )
         matches = sorted(path for path in glob.glob(here, recursive=True) if FilePath(path).is_file())
         if not matches:
             raise ValueError(f"no file matches {pattern!r} in {place.folder}")
@@ -165,8 +180,13 @@ def _scan(log: Log, files: Sequence[FilePath]) -> str:
     kinds = {log.format or ("csv" if ".csv" in path.name else "parquet") for path in files}
     if len(kinds) > 1:
         raise ValueError("files of several formats; name one log for each, or set format")
-    listed = "[" + texts([str(path) for path in files])[1:-1] + "]"
+    listed = "[" + texts([_exactly(path) for path in files])[1:-1] + "]"
     hive = "true" if log.hive else "false"
     if kinds == {"csv"}:
         return f"read_csv({listed}, hive_partitioning = {hive}, union_by_name = true, sample_size = -1)"
     return f"read_parquet({listed}, hive_partitioning = {hive}, union_by_name = true)"
+
+
+def _exactly(path: FilePath) -> str:
+    """The path of one file, so that DuckDB does not take its characters for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
