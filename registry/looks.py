@@ -6,13 +6,16 @@ Everything that needs permission or leaves a trace is an act of ``registry.lifec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from experiments import looking
+from experiments.arrival import exposures_begun, outcomes_begun
 from experiments.cohort import CutOff
-from experiments.design import Design, reopen
+from experiments.design import Design
 from experiments.judgement import Context, make_readout
 from experiments.logs import OutcomeSources, Sources
 from experiments.looking import Taken
@@ -26,39 +29,37 @@ from registry.actors import SYSTEM_ID
 from registry.acts import act
 from registry.database import Registry
 from registry.lifecycle import Exposure, StopReason
+from registry.plans import locked_design
 from registry.records import LockedPlan, State, Verdict
-from registry.store import Dossier, head, show
+from registry.store import Dossier, document, head, show
 
-FIRST_LOOK = 1
+FIRST_LOOK: Final = 1
+AWAITING_A_LOOK: Final = frozenset({State.RUNNING, State.STOPPED, State.MATURE})
 
 
 @dataclass(frozen=True, slots=True)
 class LookReport:
-    """Where an experiment stands before its look, in counts."""
+    """Where an experiment stands before its look, in counts; no status in a state that awaits no look."""
 
     experiment: str
     state: State
-    status: LookStatus
-    watermark: Watermark
-
-
-def locked_design(dossier: Dossier) -> tuple[Design, LockedPlan]:
-    """The design as it was locked last.
-
-    Raises:
-        LookupError: no plan is locked yet.
-    """
-    if not dossier.plans:
-        raise LookupError(f"{dossier.experiment.id} has no locked plan yet; register it first")
-    plan = dossier.plans[-1]
-    return reopen(plan.material, plan.written), plan
+    status: LookStatus | None
+    watermark: Watermark | None
 
 
 def exposure_of(design: Design, sources: Sources, outcomes: OutcomeSources | None) -> Exposure:
     """What the logs say now, for the lock and for amendments: first exposure, and whether the data are all there.
 
-    Data without times count as complete; so do logs in which the planned look would already be due.
+    Data without times count as complete; so do logs in which the planned look would already be due. Logs that are
+    not there yet hold no exposure.
+
+    Raises:
+        Invalid: a log that is there cannot be read.
     """
+    if not exposures_begun(design, sources):
+        return Exposure(None)
+    if outcomes is not None and not outcomes_begun(design, outcomes):
+        outcomes = None
     status, watermark = looking.look_status(design, sources, outcomes)
     enrolled = sum(status.enrolled)
     if status.start is None:
@@ -74,6 +75,8 @@ def notice_start(registry: Registry, experiment: str, sources: Sources) -> State
     if dossier.experiment.state is not State.REGISTERED:
         return dossier.experiment.state
     design, _ = locked_design(dossier)
+    if not exposures_begun(design, sources):
+        return State.REGISTERED
     first = looking.first_exposure(design, sources)
     if first is None:
         status, _ = looking.look_status(design, sources, None)
@@ -90,7 +93,9 @@ def report(
     notice_start(registry, experiment, sources)
     dossier = show(registry, experiment)
     design, _ = locked_design(dossier)
-    status, watermark = looking.look_status(design, sources, outcomes)
+    if dossier.experiment.state not in AWAITING_A_LOOK:
+        return LookReport(experiment, dossier.experiment.state, None, None)
+    status, watermark = _status(dossier, design, sources, outcomes)
     return LookReport(experiment, dossier.experiment.state, status, watermark)
 
 
@@ -104,21 +109,27 @@ def take(
 ) -> Readout:
     """Take the declared look: gates, then the one read of outcomes, then the sealed and released readout.
 
+    A look that was sealed by a process that died before its release is released.
+
     Raises:
         Refused: the look is not due, is held, or the experiment is in another state. The refusal is in the ledger.
+        Unknown: no plan is locked yet.
         Invalid: a log cannot be read; a look that was opened for it is held.
     """
     notice_start(registry, experiment, sources)
     dossier = show(registry, experiment)
     design, plan = locked_design(dossier)
-    if dossier.experiment.state is State.STOPPED:
-        _mature_if_possible(registry, dossier, design, sources, outcomes)
-        dossier = show(registry, experiment)
-    by_hand = _stopped_cut_off(dossier)
-    status, watermark = looking.look_status(design, sources, outcomes)
-    if dossier.experiment.state is State.RUNNING and not status.due:
+    if dossier.experiment.state not in AWAITING_A_LOOK:
+        lifecycle.open_look(registry, actor, experiment, FIRST_LOOK, FIRST_LOOK, registry.clock.now())
+    if dossier.looks and dossier.looks[-1].readout_sha256 is not None:
+        sealed = Readout.of_document(json.loads(document(registry, dossier.looks[-1].readout_sha256)))
+        return _release(registry, experiment, sealed)
+    status, watermark = _status(dossier, design, sources, outcomes)
+    if not status.due:
         _refuse(registry, actor, experiment, status)
-    cut_off = status.cut_off if by_hand is None else CutOff(by_hand, watermark.us)
+    if dossier.experiment.state is State.STOPPED:
+        lifecycle.mature(registry, SYSTEM_ID, experiment, _complete_up_to(registry, watermark))
+    cut_off = status.cut_off
     at = registry.clock.now() if cut_off.before_us is None else at_moment(cut_off.before_us)
     lifecycle.open_look(registry, actor, experiment, FIRST_LOOK, FIRST_LOOK, at)
     folder = extracts / experiment / f"look_{FIRST_LOOK}"
@@ -134,22 +145,31 @@ def take(
             ),
         )
     except BaseException as error:
-        reason = f"The logs could not be read: {str(error).splitlines()[0]}"
+        said = str(error).splitlines() or [type(error).__name__]
+        reason = f"The logs could not be read: {said[0]}"
         lifecycle.hold_look(registry, SYSTEM_ID, experiment, FIRST_LOOK, reason[:500])
         raise
     if taken.is_held:
         _hold(registry, actor, experiment, taken)
-    return _seal(
-        registry, experiment, dossier, design, plan, taken, cut_off, stopped_by_hand=by_hand is not None
-    )
+    by_hand = dossier.experiment.stopped_by_hand
+    readout = _seal(registry, experiment, dossier, design, plan, taken, cut_off, stopped_by_hand=by_hand)
+    return _release(registry, experiment, readout)
 
 
 def verify(
-    registry: Registry, experiment: str, sources: Sources, outcomes: OutcomeSources, extracts: Path
+    registry: Registry,
+    actor: str,
+    experiment: str,
+    sources: Sources,
+    outcomes: OutcomeSources,
+    extracts: Path,
 ) -> Verification:
-    """Recompute the released readout; the read of outcomes that this takes is recorded as well."""
-    document = lifecycle.read_readout(registry, SYSTEM_ID, experiment)
-    sealed = Readout.of_document(document)
+    """Recompute the released readout; that somebody read it, and that outcomes are read again, is recorded.
+
+    Raises:
+        Refused: nothing is released yet.
+    """
+    sealed = Readout.of_document(lifecycle.read_readout(registry, actor, experiment))
     design, _ = locked_design(show(registry, experiment))
     units = sum(units.analysed for units in sealed.units)
     lifecycle.record_outcome_read(registry, SYSTEM_ID, experiment, "verify a sealed readout", units)
@@ -235,45 +255,45 @@ def _seal(
         verdict=verdict,
         because=failed,
     )
-    if verdict is not Verdict.INVALID and show(registry, experiment).experiment.state is State.STOPPED:
-        lifecycle.mature(registry, SYSTEM_ID, experiment, _matured_at(taken, now))
+    return readout
+
+
+def _release(registry: Registry, experiment: str, readout: Readout) -> Readout:
+    stopped = show(registry, experiment).experiment.state is State.STOPPED
+    if stopped and readout.verdict.code != Verdict.INVALID:
+        watermark = readout.look.watermark or registry.clock.now()
+        lifecycle.mature(registry, SYSTEM_ID, experiment, watermark)
     lifecycle.release(registry, SYSTEM_ID, experiment)
     return readout
 
 
-def _matured_at(taken: Taken, now: datetime) -> datetime:
-    return now if taken.watermark.us is None else at_moment(taken.watermark.us)
-
-
-def _stopped_cut_off(dossier: Dossier) -> int | None:
-    """Where the cohort ends of an experiment stopped by hand: at the stop."""
+def _status(
+    dossier: Dossier, design: Design, sources: Sources, outcomes: OutcomeSources | None
+) -> tuple[LookStatus, Watermark]:
+    """The status of the declared look; of an experiment stopped by hand, that of a look at its stop."""
+    status, watermark = looking.look_status(design, sources, outcomes)
     current = dossier.experiment
     if not current.stopped_by_hand or current.stopped_at is None:
-        return None
-    return microseconds(current.stopped_at.astimezone(UTC))
-
-
-def _mature_if_possible(
-    registry: Registry, dossier: Dossier, design: Design, sources: Sources, outcomes: OutcomeSources
-) -> None:
-    stopped = _stopped_cut_off(dossier)
-    _, watermark = looking.look_status(design, sources, outcomes)
-    ready = stopped is not None and (
-        watermark.us is None or stopped + design.maturity * 1_000_000 <= watermark.us
+        return status, watermark
+    stopped = current.stopped_at.astimezone(UTC)
+    mature_at = stopped + timedelta(seconds=design.maturity)
+    due = watermark.us is None or mature_at <= at_moment(watermark.us)
+    missing = (
+        f"it was stopped by hand {stopped:%d %b %Y %H:%M} UTC and its last unit is mature "
+        f"{mature_at:%d %b %Y %H:%M} UTC; the logs are complete up to {at_moment(watermark.us or 0):%d %b %Y %H:%M} UTC"
     )
-    if ready:
-        at = registry.clock.now() if watermark.us is None else at_moment(watermark.us)
-        lifecycle.mature(registry, SYSTEM_ID, dossier.experiment.id, at)
-        return
-    if stopped is not None:
-        when = at_moment(stopped) + timedelta(seconds=design.maturity)
-        with act(registry, SYSTEM_ID, "open look", dossier.experiment.id) as doing:
-            doing.experiment(None)
-            doing.refuse(
-                f"{dossier.experiment.id} was stopped by hand and its last units are not mature yet.",
-                when_possible=f"once the logs are complete up to {when:%d %b %Y %H:%M} UTC.",
-                what_to_do="Wait for the logs.",
-            )
+    return replace(
+        status,
+        due=due,
+        cut_off=CutOff(microseconds(stopped), watermark.us),
+        mature_at=mature_at,
+        expected=None if due else mature_at,
+        missing=() if due else (missing,),
+    ), watermark
+
+
+def _complete_up_to(registry: Registry, watermark: Watermark) -> datetime:
+    return registry.clock.now() if watermark.us is None else at_moment(watermark.us)
 
 
 def _refuse(registry: Registry, actor: str, experiment: str, status: LookStatus) -> None:

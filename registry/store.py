@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -51,6 +51,7 @@ __all__ = [
     "outcome_reads",
     "show",
     "who_is",
+    "words_of",
 ]
 
 
@@ -135,6 +136,20 @@ def list_experiments(
         query = query.limit(limit)
     with registry.reading() as connection:
         return tuple(experiment_from(row) for row in connection.execute(query).mappings())
+
+
+def words_of(registry: Registry, found: Sequence[Experiment]) -> dict[str, str]:
+    """The state of each experiment as people read it, by id."""
+    with registry.reading() as connection:
+        rows = connection.execute(select(looks).where(looks.c.status.in_(("open", "held")))).mappings()
+        waiting = {row["experiment"]: look_from(row) for row in rows}
+        signed = {
+            row["experiment"]: decision_from(row) for row in connection.execute(select(decisions)).mappings()
+        }
+    return {
+        one.id: state_in_words(one, [waiting[one.id]] if one.id in waiting else (), signed.get(one.id))
+        for one in found
+    }
 
 
 def show(registry: Registry, experiment: str) -> Dossier:

@@ -49,7 +49,8 @@ RULES: Final = {
         Rule("clone", ANY, (Who.ANALYST,)),
         Rule("start", frozenset({State.REGISTERED}), (Who.SYSTEM,)),
         Rule("open look", frozenset({State.RUNNING, State.MATURE}), (Who.SYSTEM, Who.OWNER)),
-        Rule("hold look", frozenset({State.RUNNING, State.STOPPED, State.MATURE}), (Who.SYSTEM,)),
+        # The owner too: nobody else notices that the process which opened it has died.
+        Rule("hold look", frozenset({State.RUNNING, State.STOPPED, State.MATURE}), (Who.SYSTEM, Who.OWNER)),
         Rule("seal look", frozenset({State.RUNNING, State.STOPPED, State.MATURE}), (Who.SYSTEM,)),
         Rule("stop by hand", frozenset({State.RUNNING}), (Who.OWNER,)),
         Rule("stop", frozenset({State.RUNNING}), (Who.SYSTEM,)),
