@@ -41,7 +41,11 @@ def flow_of(evidence: Evidence) -> dict[str, int]:
     return {
         "units in the assignment log": cohort.units,
         "assignment rows": sum(c.assignment_rows for c in cohort.fates),
-        "exposure rows": sum(c.exposure_rows for c in cohort.fates),
+        "assignment rows without unit, arm or time": cohort.rows.broken_assignments,
+        "assignment rows in an arm the design does not name": cohort.rows.unknown_arms,
+        "exposure rows": cohort.rows.exposures,
+        "exposure rows without unit or time": cohort.rows.broken_exposures,
+        "exposure rows of units never assigned": cohort.rows.stray_exposures,
         "units in more than one arm": cohort.several_arms,
         "units whose delivered arm differs": cohort.delivered_differs,
         "units in no arm of the design": outside,

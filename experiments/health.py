@@ -26,7 +26,7 @@ from experiments.logs import OutcomeSources, Sources
 from experiments.looking import status_of
 from experiments.reading import Reading
 from experiments.readout import Check, Part
-from experiments.sql import DAY_US, MICROSECONDS, Step, at_moment
+from experiments.sql import DAY_US, MICROSECONDS, Step, at_moment, whole
 from experiments.validity import audit_check, crossover_check
 
 
@@ -142,7 +142,7 @@ def _maturing(design: Design, reading: Reading, watermark_us: int | None) -> tup
         Step(
             "maturing",
             "WITH placed AS (SELECT exposed_us FROM fate WHERE fate IS NULL), "
-            f"started AS (SELECT min(exposed_us) // {DAY_US} * {DAY_US} AS start_us FROM placed) "
+            f"started AS (SELECT {whole('min(exposed_us)', DAY_US)} * {DAY_US} AS start_us FROM placed) "
             f"SELECT (exposed_us - start_us) // {week_us} AS week, min(start_us), count(CASE WHEN {latest} THEN 1 END), count(*) "
             "FROM placed CROSS JOIN started GROUP BY week ORDER BY week",
         )

@@ -16,7 +16,7 @@ from experiments.holds import oddity_check
 from experiments.log_checks import Oddity
 from experiments.reading import Reading
 from experiments.readout import Check
-from experiments.sql import DAY_US, Step, at_moment, ident, microseconds
+from experiments.sql import DAY_US, Step, at_moment, ident, microseconds, whole
 from experiments.validity import by_stratum
 
 STALE_DAYS = 2
@@ -39,7 +39,7 @@ def _sequential(design: Design, reading: Reading, word: str, column: str, level:
     for day, arm, n in reading.engine.run(
         Step(
             f"{word}_by_day",
-            f"SELECT {column} // {DAY_US} AS day, arm, count(*) FROM fate WHERE arm IS NOT NULL AND NOT several_arms "
+            f"SELECT {whole(column, DAY_US)} AS day, arm, count(*) FROM fate WHERE arm IS NOT NULL AND NOT several_arms "
             f"AND {column} IS NOT NULL GROUP BY day, arm ORDER BY day, arm",
         )
     ):

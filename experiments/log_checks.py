@@ -68,7 +68,7 @@ def row_counts(reading: Reading) -> dict[str, RowCounts]:
     found = {}
     for key, rows, broken, unknown, used in placed:
         all_exposures, broken_exposures = exposures.pop(str(key), (0, 0))
-        stray = all_exposures - broken_exposures - int(used)
+        stray = all_exposures - broken_exposures - int(used or 0)
         found[str(key)] = RowCounts(
             int(rows), int(broken), int(unknown), all_exposures, broken_exposures, stray
         )

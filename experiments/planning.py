@@ -136,7 +136,7 @@ class _Planner:
         if metric.type in COUNTED:
             sql, scale = self._counted(metric, event, span), 1
         elif metric.type == "proportion":
-            positive = f"CASE WHEN {self.base(event, 'positive', span)} > 0 THEN 1 ELSE 0 END"
+            positive = f"CASE WHEN {self.base(event, 'largest', span)} > 0 THEN 1 ELSE 0 END"
             sql, scale = self._unless_missing(metric, event, span, positive), 1
         elif metric.type == "sum":
             sql, scale = self._total(metric, event, span, metric.decimals), 10**metric.decimals

@@ -17,8 +17,8 @@ from experiments.logs import OutcomeLog
 from experiments.problems import Invalid, Problem
 from experiments.sql import MICROSECONDS, Step, ident, moment, text
 
-What = Literal["rows", "values", "nulls", "total", "positive"]
-"""Of a unit's rows in a span: how many, how many with a value, without one, the sum (NULL without any), how many above 0."""
+What = Literal["rows", "values", "nulls", "total", "largest"]
+"""Of a unit's rows in a span: how many, how many with a value, without one, the sum and the largest (NULL without any)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,9 @@ def _carried(
     """
     if log.wide:
         carried = [f"outcomes.{ident('event ' + event)}" for event in codes]
-        once = {_made(b, log, codes): b for b in bases if b.what in {"total", "positive"}}
+        once = {_made(b, log, codes): b for b in bases if b.what in {"total", "largest"}}
         for name, base in once.items():
-            make = scaled if base.what == "total" else above_zero
+            make = scaled if base.what == "total" else rounded_up
             carried.append(
                 f"{make('outcomes.' + ident('event ' + base.event), base, contract, log)} AS {name}"
             )
@@ -143,10 +143,10 @@ def _carried(
         carried.append("outcomes.value")
     columns: dict[str, list[Base]] = {}
     for base in bases:
-        if base.what in {"total", "positive"}:
+        if base.what in {"total", "largest"}:
             columns.setdefault(_made(base, log, codes), []).append(base)
     for name, made in sorted(columns.items()):
-        make = scaled if made[0].what == "total" else above_zero
+        make = scaled if made[0].what == "total" else rounded_up
         of = ", ".join(text(event) for event in sorted({base.event for base in made}))
         carried.append(
             f"CASE WHEN outcomes.event IN ({of}) THEN {make('outcomes.value', made[0], contract, log)} END AS {name}"
@@ -155,8 +155,8 @@ def _carried(
 
 
 def _made(base: Base, log: OutcomeLog, codes: Mapping[str, int]) -> str:
-    """The column that carries a row's value as it is added up, or whether it is above 0."""
-    name = f"whole_{base.decimals}" if base.what == "total" else "above_zero"
+    """The column that carries a row's value as it is added up, or rounded up."""
+    name = f"whole_{base.decimals}" if base.what == "total" else "rounded_up"
     return f"{name}_{codes[base.event]}" if log.wide else name
 
 
@@ -184,11 +184,10 @@ def _aggregate(base: Base, log: OutcomeLog, codes: Mapping[str, int], timed: boo
         conditions.append(f"{value} IS NOT NULL")
     elif base.what == "nulls":
         conditions.append(f"{value} IS NULL")
-    elif base.what == "positive":
-        conditions.append(_made(base, log, codes))
     when = " AND ".join(conditions) or "TRUE"
-    if base.what == "total":
-        return f"sum(CASE WHEN {when} THEN {_made(base, log, codes)} END)"
+    if base.what in {"total", "largest"}:
+        aggregate = "sum" if base.what == "total" else "max"
+        return f"{aggregate}(CASE WHEN {when} THEN {_made(base, log, codes)} END)"
     return f"count(CASE WHEN {when} THEN 1 END)"
 
 
@@ -201,11 +200,15 @@ def bounds(earliest: int, latest: int, contract: Contract) -> list[str]:
     ]
 
 
-def above_zero(value: str, base: Base, contract: Contract, log: OutcomeLog) -> str:
-    """Whether a logged value is above 0. Not a number is above everything in SQL, so it has to pass through an integer."""
-    if _kind(base, contract, log) in {"FLOAT", "DOUBLE"}:
-        return f"CAST(ceil({value}) AS BIGINT) > 0"
-    return f"{value} > 0"
+def rounded_up(value: str, base: Base, contract: Contract, log: OutcomeLog) -> str:
+    """A logged value as the next whole number, above 0 when the value is.
+
+    In SQL what is not a number is above everything; it cannot become a whole number, so it is refused here.
+    """
+    kind = _kind(base, contract, log)
+    if kind in {"FLOAT", "DOUBLE"} or kind.startswith("DECIMAL"):
+        return f"CAST(ceil({value}) AS BIGINT)"
+    return f"CAST({value} AS BIGINT)"
 
 
 def scaled(value: str, base: Base, contract: Contract, log: OutcomeLog) -> str:

@@ -28,7 +28,7 @@ from experiments.manifest import Manifest, Part, file_part
 from experiments.problems import Invalid, Problem
 from experiments.quantile_reading import requests_step
 from experiments.quantities import Layout
-from experiments.sql import DAY_US, Step, ident, text
+from experiments.sql import DAY_US, Step, ident, text, whole
 from experiments.watermark import Watermark, earliest, watermark_of
 
 
@@ -261,7 +261,7 @@ class Reading:
     def strata(self, cut_off: CutOff, attribute: str | None) -> tuple[ArmCount, ...]:
         """Analysed units by arm within each UTC day of first exposure, or each level of an attribute."""
         stratum = (
-            f"exposed_us // {DAY_US}"
+            whole("exposed_us", DAY_US)
             if attribute is None
             else f"coalesce(CAST({ident('attribute ' + attribute)} AS VARCHAR), '(none)')"
         )

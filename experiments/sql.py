@@ -55,6 +55,11 @@ def texts(values: Sequence[str]) -> str:
     return "(" + ", ".join(text(value) for value in values) + ")"
 
 
+def whole(number: str, step: int) -> str:
+    """How many whole steps a whole number holds, rounded down; // rounds towards 0, which differs before 1970."""
+    return f"(({number}) - ((({number}) % {step}) + {step}) % {step}) // {step}"
+
+
 def moment(microseconds: int, *, with_zone: bool) -> str:
     """A timestamp literal, so that a bound can be pushed into the scan of a time column."""
     at = datetime.fromtimestamp(microseconds // MICROSECONDS, UTC).replace(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from experiments.cohort import CutOff
@@ -139,3 +141,134 @@ def counts(comparison: Comparison) -> tuple[int | None, int, int | None, int]:
     """Successes and units, control first."""
     control, treatment = comparison.control_value, comparison.treatment_value
     return control.successes, control.n, treatment.successes, treatment.n
+
+
+METRICS: list[dict[str, Any]] = [
+    {"name": "converted", "type": "conversion", "direction": "higher", "event": "buy"},
+    {"name": "visits", "type": "count", "direction": "higher", "event": "visit", "unit": "visits"},
+    {"name": "revenue", "type": "sum", "direction": "higher", "event": "pay", "unit": "EUR"},
+    {"name": "basket", "type": "mean", "direction": "higher", "event": "pay", "unit": "EUR"},
+    {"name": "solved", "type": "proportion", "direction": "higher", "event": "solved"},
+    {"name": "crashed", "type": "conversion", "direction": "lower", "event": "crash"},
+    {
+        "name": "latency",
+        "type": "quantile",
+        "quantile": 0.95,
+        "direction": "lower",
+        "event": "request",
+        "unit": "ms",
+        "decimals": 2,
+    },
+    {
+        "name": "click_rate",
+        "type": "ratio",
+        "direction": "higher",
+        "numerator": {"event": "click"},
+        "denominator": {"event": "view"},
+        "unit": "clicks per view",
+    },
+]
+BASELINES = {
+    "converted": 0.2,
+    "solved": 0.5,
+    "crashed": 0.05,
+    "visits": 3.0,
+    "revenue": 10.0,
+    "basket": 20.0,
+    "latency": 300.0,
+    "click_rate": 0.3,
+}
+SMALL_DESIGN: dict[str, Any] = {
+    "title": "A small experiment for the tests",
+    "hypothesis": {"because": "a test has to start somewhere", "expect": "increase"},
+    "arms": [{"name": "control"}, {"name": "treatment"}],
+    "assignment": {"key": "small", "method": "external"},
+    "primary": {"metric": "converted", "mde": 0.05},
+    "no_guardrails_reason": "none is needed for this",
+    "window": "7d",
+    "power": {"units_per_arm": 20, "override_reason": "the logs of a test are small"},
+    "stopping": {"minimum_duration": "7d", "maximum_duration": "14d"},
+}
+SMALL_SOURCES: dict[str, Any] = {
+    "complete": True,
+    "assignments": {
+        "frame": "assignments",
+        "columns": {"unit": "unit", "arm": "arm", "assigned_at": "assigned_at"},
+    },
+}
+SMALL_OUTCOMES: dict[str, Any] = {
+    "complete": True,
+    "logs": [
+        {
+            "frame": "outcomes",
+            "columns": {"unit": "unit", "event": "event", "value": "value", "occurred_at": "occurred_at"},
+        }
+    ],
+}
+
+
+def small_trial(
+    folder: Path,
+    frames: dict[str, Any] | None = None,
+    *,
+    design: dict[str, Any] | None = None,
+    sources: dict[str, Any] | None = None,
+    outcomes: dict[str, Any] | None = None,
+    metrics: dict[str, dict[str, Any]] | None = None,
+) -> Trial:
+    """A small experiment; the arguments replace top-level fields of its documents (None takes a field away).
+
+    ``metrics`` adds to the metrics of that name, or adds a metric.
+    """
+    catalogue = {metric["name"]: metric for metric in METRICS}
+    for name, extra in (metrics or {}).items():
+        catalogue[name] = {**catalogue.get(name, {"name": name}), **extra}
+    written = [
+        {
+            "version": 1,
+            "baseline": {"mean": BASELINES.get(name, 1.0), "sd": 5.0, "source": "made up"},
+            **metric,
+        }
+        for name, metric in catalogue.items()
+    ]
+    return Trial(
+        folder,
+        json.dumps({"metrics": written}),
+        json.dumps(_replaced(SMALL_DESIGN, design)),
+        json.dumps({"sources": {"main": _replaced(SMALL_SOURCES, sources)}}),
+        json.dumps({"outcomes": {"main": _replaced(SMALL_OUTCOMES, outcomes)}}),
+        frames or {},
+    )
+
+
+def _replaced(base: dict[str, Any], changes: dict[str, Any] | None) -> dict[str, Any]:
+    merged = {**base, **(changes or {})}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+MONDAY = pd.Timestamp("2026-03-02", tz="UTC")
+
+
+def assignments(n: int, *, days: int = 7, start: pd.Timestamp = MONDAY, **columns: Any) -> pd.DataFrame:
+    """``n`` units, arms in turn, spread evenly over the days."""
+    step = pd.Timedelta(days=days) / n
+    return pd.DataFrame(
+        {
+            "unit": [f"u{i:06d}" for i in range(n)],
+            "arm": ["control", "treatment"] * (n // 2) + ["control"] * (n % 2),
+            "assigned_at": [start + i * step for i in range(n)],
+            **columns,
+        }
+    )
+
+
+def events(assigned: pd.DataFrame, event: str, values: Any = 1.0, *, after: str = "1h") -> pd.DataFrame:
+    """One row of an event for each of these units, some time after its assignment."""
+    return pd.DataFrame(
+        {
+            "unit": assigned.unit,
+            "event": event,
+            "value": values,
+            "occurred_at": assigned.assigned_at + pd.Timedelta(after),
+        }
+    )

@@ -1,0 +1,296 @@
+"""The cohort: who is analysed, and how everybody else is counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.cohort import CutOff, Fate
+from experiments.evidence import CohortEvidence, units_in
+from tests.experiments.laboratory import (
+    MONDAY,
+    assignments,
+    check,
+    events,
+    of_metric,
+    small_trial,
+)
+
+
+def fates(cohort: CohortEvidence) -> dict[Fate, int]:
+    totals: dict[Fate, int] = {}
+    for count in cohort.fates:
+        totals[count.fate] = totals.get(count.fate, 0) + count.units
+    return {fate: n for fate, n in totals.items() if n}
+
+
+def test_a_unit_in_both_arms_is_found_though_one_of_its_rows_is_not_eligible(tmp_path: Path) -> None:
+    """Crossovers come before any filter: the second arm's row must not vanish with its attribute."""
+    rows = assignments(100, country="NL")
+    crossing = rows.iloc[[0]].assign(arm="treatment", country="XX", assigned_at=rows.assigned_at[50])
+    trial = small_trial(
+        tmp_path,
+        {"assignments": pd.concat([rows, crossing]), "outcomes": events(rows, "buy")},
+        design={"eligibility": [{"attribute": "country", "is_not": "XX"}]},
+        sources={
+            "assignments": {
+                "frame": "assignments",
+                "columns": {"unit": "unit", "arm": "arm", "assigned_at": "assigned_at"},
+                "attributes": {"country": "country"},
+            }
+        },
+    )
+    cohort = trial.take().evidence.cohort
+    assert fates(cohort) == {Fate.SEVERAL_ARMS: 1, Fate.ANALYSED: 99}
+    assert cohort.several_arms == 1
+
+
+def test_exposures_repeated_a_hundredfold_change_nothing_but_their_count(tmp_path: Path) -> None:
+    rows = assignments(200)
+    first = pd.DataFrame({"unit": rows.unit, "exposed_at": rows.assigned_at + pd.Timedelta("10min")})
+    again = pd.concat([first.assign(exposed_at=first.exposed_at + pd.Timedelta(hours=h)) for h in range(100)])
+    outcomes = events(rows[rows.index % 3 == 0], "buy")
+    readouts = []
+    for name, exposures in (("once", first), ("hundredfold", again)):
+        trial = small_trial(
+            tmp_path / name,
+            {"assignments": rows, "exposures": exposures, "outcomes": outcomes},
+            design={"assignment": {"key": "small", "method": "external", "exposure": "exposures"}},
+            sources={
+                "exposures": {"frame": "exposures", "columns": {"unit": "unit", "exposed_at": "exposed_at"}}
+            },
+        )
+        readouts.append(trial.readout())
+    once, hundredfold = readouts
+    assert once.primary == hundredfold.primary
+    assert once.units == hundredfold.units
+    assert once.flow.pop("exposure rows") == 200
+    assert hundredfold.flow.pop("exposure rows") == 20_000
+    assert once.flow == hundredfold.flow
+
+
+@pytest.mark.parametrize(
+    ("microseconds_after", "counts"),
+    [(-1, False), (0, True), (7 * 86_400_000_000 - 1, True), (7 * 86_400_000_000, False)],
+)
+def test_the_window_is_half_open_to_the_microsecond(
+    tmp_path: Path, microseconds_after: int, counts: bool
+) -> None:
+    rows = assignments(100)
+    outcomes = events(rows.iloc[[1]], "buy").assign(
+        occurred_at=rows.assigned_at.iloc[1] + pd.Timedelta(microseconds=microseconds_after)
+    )
+    elsewhere = events(rows.iloc[[2]], "buy")
+    trial = small_trial(tmp_path, {"assignments": rows, "outcomes": pd.concat([outcomes, elsewhere])})
+    assert trial.readout().primary[0].treatment_value.successes == int(counts)
+
+
+def test_every_row_that_is_not_used_is_counted_with_its_reason(tmp_path: Path) -> None:
+    rows = assignments(1_000)
+    odd = pd.DataFrame(
+        {
+            "unit": [None, None, "only_no_arm", "u000000", "only_no_time", "u000001"],
+            "arm": ["control", "treatment", None, None, "control", "treatment"],
+            "assigned_at": [*[MONDAY] * 4, pd.NaT, pd.NaT],
+        }
+    )
+    exposures = pd.DataFrame(
+        {
+            "unit": [*rows.unit[10:], "stranger", "stranger", None, "u000000"],
+            "exposed_at": [*rows.assigned_at[10:], MONDAY, MONDAY, MONDAY, pd.NaT],
+        }
+    )
+    outcomes = pd.concat(
+        [
+            events(rows, "buy"),
+            events(rows.iloc[:3], "buy").assign(unit=None),
+            events(rows.iloc[:2], "buy").assign(occurred_at=pd.NaT),
+        ]
+    )
+    trial = small_trial(
+        tmp_path,
+        {"assignments": pd.concat([rows, odd]), "exposures": exposures, "outcomes": outcomes},
+        design={"assignment": {"key": "small", "method": "external", "exposure": "exposures"}},
+        sources={
+            "exposures": {"frame": "exposures", "columns": {"unit": "unit", "exposed_at": "exposed_at"}}
+        },
+    )
+    readout = trial.readout()
+    cohort = trial.take().evidence.cohort
+    assert cohort.units == 1_002
+    assert fates(cohort) == {Fate.BROKEN_ROWS: 2, Fate.NOT_EXPOSED: 10, Fate.ANALYSED: 990}
+    assert sum(count.assignment_rows for count in cohort.fates) == 1_006
+    assert check(readout, "Readable assignment rows").detail.startswith("6 of 1,006 ")
+    assert check(readout, "Readable exposure rows").detail == (
+        "of 994 rows 2 without unit or time, 2 of units that were never assigned"
+    )
+    assert check(readout, "Readable outcome rows (log 0)").detail == "5 of 1,005 rows"
+    assert readout.flow["assignment rows without unit, arm or time"] == 6
+
+
+def test_an_arm_the_design_does_not_name_holds_the_look(tmp_path: Path) -> None:
+    rows = assignments(100)
+    rows.loc[3, "arm"] = "ghost"
+    stray = rows.iloc[[4]].assign(arm="ghost")
+    for name, logged in (("alone", rows), ("beside", pd.concat([assignments(100), stray]))):
+        taken = small_trial(tmp_path / name, {"assignments": logged, "outcomes": events(rows, "buy")}).take()
+        assert taken.is_held
+        held = next(one for one in taken.held if one.name == "Arms named by the design")
+        assert held.detail.startswith("1 of ")
+        assert taken.evidence.outcomes is None
+
+
+def test_a_key_that_no_row_has_holds_the_look_and_says_so(tmp_path: Path) -> None:
+    rows = assignments(100, experiment="another")
+    trial = small_trial(
+        tmp_path,
+        {"assignments": rows, "outcomes": events(rows, "buy")},
+        sources={
+            "assignments": {
+                "frame": "assignments",
+                "columns": {
+                    "unit": "unit",
+                    "arm": "arm",
+                    "assigned_at": "assigned_at",
+                    "experiment": "experiment",
+                },
+            }
+        },
+    )
+    taken = trial.take()
+    assert taken.is_held
+    assert "no unit of experiment 'small'" in taken.held[0].detail
+
+
+def test_an_empty_log_holds_the_look(tmp_path: Path) -> None:
+    rows = assignments(10)
+    empty = rows.iloc[:0]
+    trial = small_trial(tmp_path, {"assignments": empty, "outcomes": events(rows, "buy")})
+    assert trial.take().is_held
+
+
+def test_an_empty_outcome_log_is_held_by_its_join_rate(tmp_path: Path) -> None:
+    rows = assignments(100)
+    trial = small_trial(tmp_path, {"assignments": rows, "outcomes": events(rows.iloc[:0], "buy")})
+    taken = trial.take()
+    assert [one.name for one in taken.held if one.result == "hold"] == ["Join rate"]
+    assert taken.evidence.outcomes is None
+
+
+def test_rare_events_do_not_pass_for_ids_that_do_not_match(tmp_path: Path) -> None:
+    """One buyer in 400 is below the least join rate of 1 %, but everybody has a row of something else."""
+    rows = assignments(400)
+    outcomes = pd.concat([events(rows.iloc[:1], "buy"), events(rows, "ping")])
+    readout = small_trial(tmp_path, {"assignments": rows, "outcomes": outcomes}).readout()
+    assert check(readout, "Join rate").detail.startswith("100.0% of 400")
+    assert readout.primary[0].control_value.successes == 1
+
+
+def test_with_one_arm_empty_the_allocation_fails(tmp_path: Path) -> None:
+    rows = assignments(100).assign(arm="control")
+    readout = small_trial(tmp_path, {"assignments": rows, "outcomes": events(rows, "buy")}).readout()
+    assert readout.verdict.code == "INVALID"
+    assert "100 vs 0" in check(readout, "Allocation (SRM)").detail
+
+
+def test_times_before_1970_and_two_arms_at_one_moment_are_placed_like_any_other(tmp_path: Path) -> None:
+    rows = assignments(100, start=pd.Timestamp("1969-12-29", tz="UTC"))
+    cohort = (
+        small_trial(tmp_path / "early", {"assignments": rows, "outcomes": events(rows, "buy")})
+        .take(cut_off=CutOff(None, None))
+        .evidence.cohort
+    )
+    assert [units_in(cohort.fates, arm, Fate.ANALYSED) for arm in (0, 1)] == [50, 50]
+    assert [int(count.stratum) for count in cohort.by_day] == sorted([-3, -2, -1, 0, 1, 2, 3] * 2)
+    both = pd.concat([assignments(10), assignments(10).assign(arm="treatment")])
+    tied = small_trial(
+        tmp_path / "tied",
+        {"assignments": both, "outcomes": events(assignments(10), "buy")},
+        design={"rules": {"several_arms": "first arm", "fail_crossover": 1.0}},
+    ).take(cut_off=CutOff(None, None))
+    assert [units_in(tied.evidence.cohort.fates, arm, Fate.ANALYSED) for arm in (0, 1)] == [5, 5]
+
+
+def test_a_time_beyond_what_can_be_packed_is_refused_with_words(tmp_path: Path) -> None:
+    rows = assignments(10)
+    rows["assigned_at"] = rows.assigned_at.astype("datetime64[us, UTC]")
+    rows.loc[0, "assigned_at"] = pd.Timestamp("9999-12-31", tz="UTC").as_unit("us")
+    with pytest.raises(ValueError, match="cannot be read as its contract says"):
+        small_trial(tmp_path, {"assignments": rows, "outcomes": events(rows.iloc[1:], "buy")}).take()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rules": {"several_arms": "delivered arm"}},
+        {"rules": {"delivered_differs": "exclude"}},
+        {"sensitivity": ["per-protocol"]},
+    ],
+)
+def test_rules_about_the_delivered_arm_need_a_source_that_names_it(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    rows = assignments(10)
+    trial = small_trial(tmp_path, {"assignments": rows, "outcomes": events(rows, "buy")}, design=changes)
+    with pytest.raises(ValueError, match="needs the arm that was delivered"):
+        trial.take()
+
+
+def test_a_metric_with_three_quarters_null_has_the_interval_of_its_real_n(tmp_path: Path) -> None:
+    from analysis.effects import compare_means
+    from analysis.moments import Moments
+
+    rows = assignments(400)
+    values = pd.Series([float(i % 17) for i in range(400)]).where(rows.index // 2 % 4 == 0)
+    outcomes = events(rows, "pay", values)
+    for metric in ("basket", "revenue"):
+        readout = small_trial(
+            tmp_path / metric,
+            {"assignments": rows, "outcomes": outcomes},
+            design={"primary": {"metric": metric, "mde": 1.0}, "rules": {"max_missing": 0.8}},
+        ).readout()
+        primary = readout.primary[0]
+        known = values.notna()
+        arms = [Moments.of(values[known & (rows.arm == arm)]) for arm in ("control", "treatment")]
+        expected = compare_means(*arms, alpha=0.05)
+        assert (primary.control_value.n, primary.control_value.missing) == (50, 150)
+        assert primary.interval is not None
+        assert expected.ci is not None
+        assert primary.interval.low == pytest.approx(expected.ci[0], rel=1e-9)
+        assert primary.interval.high == pytest.approx(expected.ci[1], rel=1e-9)
+
+
+def test_a_guardrail_whose_event_nobody_logged_is_missing_and_never_ships(tmp_path: Path) -> None:
+    """A misspelt event would be 0 in both arms, which no margin minds."""
+    rows = assignments(4_000)
+    buyers = rows[(rows.index % 10 == 0) | (rows.arm == "treatment") & (rows.index % 3 == 0)]
+    guardrail = {"metric": "crashed", "margin": 0.05, "reason": "a crash costs a customer's patience"}
+    logged = pd.concat([events(buyers, "buy"), events(rows.iloc[[0]], "crash", after="-48h")])
+    for name, outcomes, verdict in (
+        ("absent", events(buyers, "buy"), "INCONCLUSIVE"),
+        ("elsewhere", logged, "SHIP"),
+    ):
+        readout = small_trial(
+            tmp_path / name,
+            {"assignments": rows, "outcomes": outcomes},
+            design={"guardrails": [guardrail], "no_guardrails_reason": None},
+        ).readout()
+        assert readout.verdict.code == verdict, readout.verdict.sentence
+    guarded = of_metric(readout.guardrails, "crashed")
+    assert guarded.state == "Within margin"
+
+
+def test_all_outcomes_of_a_metric_missing_is_not_measured(tmp_path: Path) -> None:
+    rows = assignments(100)
+    outcomes = events(rows, "pay", None)
+    outcomes["value"] = outcomes["value"].astype("float64")
+    readout = small_trial(
+        tmp_path,
+        {"assignments": rows, "outcomes": outcomes},
+        design={"primary": {"metric": "basket", "mde": 1.0}},
+    ).readout()
+    assert readout.verdict.code == "INCONCLUSIVE"
+    assert readout.verdict.by_treatment[0].row == 5
+    assert readout.primary[0].estimate is None
