@@ -286,8 +286,6 @@ def _last_look(doing: Act, experiment: str) -> Look | None:
 
 
 def _note_look_out_of_turn(doing: Act, experiment: Experiment, k: int, of: int) -> None:
-    if not 1 <= k <= of:
-        raise ValueError(f"look {k} of {of}: not allowed; looks are numbered from 1 to those declared")
     last = _last_look(doing, experiment.id)
     if last is not None and last.status == "open":
         doing.object(
@@ -303,6 +301,8 @@ def _note_look_out_of_turn(doing: Act, experiment: Experiment, k: int, of: int) 
             what_to_do="Read its sealed readout; verify recomputes it.",
         )
         return
+    if not 1 <= k <= of:
+        raise ValueError(f"look {k} of {of}: not allowed; looks are numbered from 1 to those declared")
     turn = 1 if last is None else last.k if last.status == "held" else last.k + 1
     if k != turn:
         doing.object(

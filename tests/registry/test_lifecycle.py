@@ -368,7 +368,7 @@ def test_the_last_look_cannot_go_on(team: Any) -> None:
 def test_nothing_is_read_after_the_look_that_stopped(team: Any) -> None:
     mature = team.mature()
     assert "was the last" in refused_for(
-        lambda: lifecycle.open_look(team.registry, "system", mature.id, 2, 2, team.clock.now())
+        lambda: lifecycle.open_look(team.registry, "system", mature.id, 2, 1, team.clock.now())
     )
 
 
