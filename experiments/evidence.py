@@ -7,7 +7,8 @@ The seal hashes it; the same logs give the same evidence, bit for bit, whatever 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from analysis.moments import CoMoments, exact_comoments
@@ -20,7 +21,7 @@ from experiments.engines.duckdb import DuckDB
 from experiments.log_checks import RowCounts
 from experiments.metrics import Metric
 from experiments.quantile_reading import QuantileSums, quantile_sums
-from experiments.quantities import Family, Layout
+from experiments.quantities import Family, Layout, Variable
 from experiments.reading import Reading
 from experiments.sql import Step
 
@@ -190,7 +191,7 @@ def sums_by_experiment(
     """Sums over the per-unit tables of every experiment that is read."""
     families = [
         (family, segment, _by_experiment(arm_sums(engine, family, segment)))
-        for family, segment in _wanted(plan, design)
+        for family, segment in _wanted(centred(engine, plan), design)
     ]
     quantiles = [
         (index, segment, alpha, _by_experiment(quantile_sums(engine, index, metric, alpha, segment)))
@@ -215,6 +216,24 @@ def sums_by_experiment(
         )
         for experiment, (with_any, units) in join_rates(engine).items()
     }
+
+
+def centred(engine: DuckDB, plan: Layout) -> Layout:
+    """The plan with every variable centred: where nothing is declared, at the whole number next to its mean."""
+    variables = [v for v in plan.variables if v.centre is None]
+    if not variables:
+        return plan
+    found = engine.run(quantities.centres_step(variables))[0]
+    centres = {
+        v.name: round(Fraction(int(total), int(n))) if n else 0
+        for v, n, total in zip(variables, found[::2], found[1::2], strict=True)
+    }
+
+    def at_centre(v: Variable) -> Variable:
+        return v if v.centre is not None else replace(v, centre=centres[v.name])
+
+    families = (replace(f, variables=tuple(map(at_centre, f.variables))) for f in plan.families)
+    return replace(plan, families=tuple(families))
 
 
 def join_rate(engine: DuckDB) -> tuple[int, int]:
@@ -286,7 +305,7 @@ def _family(family: Family, segment: str | None, arms: tuple[ArmSums, ...]) -> F
         segment,
         tuple(v.name for v in family.variables),
         tuple(v.scale for v in family.variables),
-        tuple(v.centre for v in family.variables),
+        tuple(v.centre or 0 for v in family.variables),
         arms,
     )
 

@@ -109,7 +109,7 @@ class _Planner:
         sql, scale = self.unit_value(metric, span)
         if capped and metric.cap is not None:
             sql = at_most(sql, round(metric.cap * scale))
-        return (Variable(f"{metric.reference} {place}", sql, scale, centre_of(metric, scale, measure)),)
+        return (Variable(f"{metric.reference} {place}", sql, scale, centre_of(metric, scale)),)
 
     def covariate(self, covariate: ResolvedCovariate, without_history: str) -> Variable:
         """A covariate, strictly before exposure."""
@@ -117,7 +117,7 @@ class _Planner:
             scale = 10**ATTRIBUTE_DECIMALS
             column = ident(f"attribute {covariate.attribute}")
             sql = f"CAST(round(CAST({column} AS DOUBLE) * {scale}) AS BIGINT)"
-            name, centre = f"attribute {covariate.attribute} as covariate", 0
+            name, centre = f"attribute {covariate.attribute} as covariate", None
         else:
             metric, span = covariate.metric, Span(-covariate.window, 0)
             self._refuse_without_times(metric)
@@ -143,7 +143,7 @@ class _Planner:
         elif metric.type == "mean":
             total = self.base(event, "total", span, metric.decimals)
             divisor = self.base(event, "rows" if metric.null_values == "zero" else "values", span)
-            mean = f"CAST(round(CAST({total} AS DOUBLE) * {10**MEAN_DECIMALS} / {divisor}) AS BIGINT)"
+            mean = f"CAST(round(CAST({total} AS DOUBLE) * {10**MEAN_DECIMALS} / {divisor}) AS HUGEINT)"
             sql, scale = (
                 self._unless_missing(metric, event, span, mean),
                 10 ** (metric.decimals + MEAN_DECIMALS),
@@ -205,7 +205,7 @@ class _Planner:
             sql, scale = self._part(metric, part, span)
             if capped and part.cap is not None:
                 sql = at_most(sql, round(part.cap * scale))
-            variables.append(Variable(f"{metric.reference} {role} {place}", sql, scale, 0))
+            variables.append(Variable(f"{metric.reference} {role} {place}", sql, scale, None))
         missing = []
         if metric.when_no_events == "missing":
             missing.append(" AND ".join(f"{self.base(part.event, 'rows', span)} = 0" for part in parts))
@@ -257,12 +257,11 @@ def is_capped(metric: Metric) -> bool:
     return metric.cap is not None or any(part.cap is not None for part in parts)
 
 
-def centre_of(metric: Metric, scale: int, measure: Measure | None = None) -> int:
-    """The declared provisional mean in scaled integers; sums are centred there and no result depends on it."""
-    if metric.centre is not None:
-        return round(metric.centre * scale)
-    baseline = (measure.baseline if measure else None) or metric.baseline
-    return round(baseline.mean * scale) if baseline is not None and not metric.is_binary else 0
+def centre_of(metric: Metric, scale: int) -> int | None:
+    """The declared provisional mean in scaled integers; a yes/no metric is counted from 0."""
+    if metric.is_binary:
+        return 0
+    return None if metric.centre is None else round(metric.centre * scale)
 
 
 def _without_events(metric: Metric) -> str:

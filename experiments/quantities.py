@@ -45,12 +45,16 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One per-unit number that enters moments: a whole number of ``1 / scale``; NULL is missing."""
+    """One per-unit number that enters moments: a whole number of ``1 / scale``; NULL is missing.
+
+    ``centre`` is the provisional mean in scaled units from which squares are taken, so that they stay small; no result
+    depends on it. None: the values' own mean, rounded.
+    """
 
     name: str
     sql: str
     scale: int
-    centre: int
+    centre: int | None
 
     @property
     def column(self) -> str:
@@ -251,11 +255,19 @@ def per_unit_step(design: Design, plan: Layout, logs: int, steps: Sequence[int])
     )
 
 
+def centres_step(variables: Sequence[Variable]) -> Step:
+    """Number and sum of the values of each variable, over all arms."""
+    sums = ", ".join(f"count({v.column}), sum(CAST({v.column} AS HUGEINT))" for v in variables)
+    return Step("centres", f"SELECT {sums} FROM per_unit")
+
+
 def moments_step(family: Family, table: str, segment: str | None = None) -> Step:
     """Exact sums of centred values and their products, per experiment and arm (and level of a segment)."""
     variables = family.variables
     present = " AND ".join(f"{v.column} IS NOT NULL" for v in variables)
-    centred = ", ".join(f"CAST({v.column} AS HUGEINT) - {v.centre} AS d{i}" for i, v in enumerate(variables))
+    centred = ", ".join(
+        f"CAST({v.column} AS HUGEINT) - {v.centre or 0} AS d{i}" for i, v in enumerate(variables)
+    )
     sums = [f"sum(d{i})" for i in range(len(variables))]
     products = [f"sum(d{i} * d{j})" for i in range(len(variables)) for j in range(i, len(variables))]
     level = ""
