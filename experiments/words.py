@@ -113,15 +113,21 @@ def margin_words(comparison: Comparison) -> str:
     if comparison.margin_kind == "relative":
         return f"{comparison.margin * 100:g}% of control"
     if comparison.unit == "percentage points":
-        return f"{comparison.margin * 100:g} percentage points"
+        return points(comparison.margin)
     return f"{comparison.margin:g} {comparison.unit}".strip()
+
+
+def points(share: float) -> str:
+    """A difference of shares: ``1.5 percentage points``."""
+    number = f"{share * 100:g}"
+    return f"{number} percentage point" + ("" if number == "1" else "s")
 
 
 def mde_words(comparison: Comparison) -> str:
     if comparison.mde is None:
         return "no MDE"
     if comparison.unit == "percentage points":
-        return f"{comparison.mde * 100:g} percentage points"
+        return points(comparison.mde)
     return f"{comparison.mde:g} {comparison.unit}".strip()
 
 

@@ -1,0 +1,93 @@
+"""The verdict map as a total function, against a table written from the words of the rule, not from the code."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from analysis.guardrails import GuardrailState
+from experiments.verdict import Findings, PrimaryState, verdict_of
+
+W, B, N, M = (
+    GuardrailState.WITHIN,
+    GuardrailState.BEYOND,
+    GuardrailState.NOT_RULED_OUT,
+    GuardrailState.MISSING,
+)
+GUARDRAIL_SETS = [frozenset(s) for r in range(5) for s in itertools.combinations((W, B, N, M), r)]
+COMBINATIONS = list(
+    itertools.product(
+        (True, False), (True, False), PrimaryState, GUARDRAIL_SETS, (True, False), (True, False)
+    )
+)
+
+WORDS = {
+    1: "INVALID",
+    2: "DO NOT SHIP",
+    3: "DO NOT SHIP",
+    4: "DO NOT SHIP",
+    5: "INCONCLUSIVE",
+    6: "INCONCLUSIVE",
+    7: "SHIP",
+    8: "INCONCLUSIVE",
+    9: "DO NOT SHIP",
+    10: "INCONCLUSIVE",
+}
+
+
+def rows_that_apply(
+    valid: bool,
+    harm_stop: bool,
+    primary: PrimaryState,
+    guardrails: frozenset[GuardrailState],
+    by_hand: bool,
+    crossed: bool,
+) -> list[int]:
+    """Every row of the published table whose condition holds, whatever stands above it."""
+    met = primary is PrimaryState.MET
+    conditions = {
+        1: not valid,
+        2: harm_stop,
+        3: primary is PrimaryState.HARMED,
+        4: B in guardrails,
+        5: primary is PrimaryState.MISSING or M in guardrails,
+        6: by_hand and not crossed,
+        7: met and guardrails <= {W},
+        8: met and N in guardrails,
+        9: primary is PrimaryState.RULED_OUT,
+        10: True,
+    }
+    return [row for row, holds in conditions.items() if holds]
+
+
+def test_every_combination_has_the_verdict_of_the_first_row_that_applies() -> None:
+    for found in COMBINATIONS:
+        mapped = verdict_of(Findings(*found))
+        expected = rows_that_apply(*found)[0]
+        assert (mapped.row, mapped.code) == (expected, WORDS[expected]), found
+
+
+def test_all_combinations_are_enumerated() -> None:
+    assert len(COMBINATIONS) == 2 * 2 * 5 * 16 * 2 * 2
+
+
+def test_only_a_met_primary_with_every_guardrail_within_its_margin_ships() -> None:
+    ships = [found for found in COMBINATIONS if verdict_of(Findings(*found)).code == "SHIP"]
+    assert ships
+    for valid, harm_stop, primary, guardrails, by_hand, crossed in ships:
+        assert valid
+        assert not harm_stop
+        assert primary is PrimaryState.MET
+        assert guardrails <= {W}
+        assert crossed or not by_hand
+
+
+@pytest.mark.parametrize("state", [B, N, M])
+def test_one_guardrail_that_does_not_pass_is_enough_not_to_ship(state: GuardrailState) -> None:
+    found = Findings.of(valid=True, primary=PrimaryState.MET, guardrails=[W, W, state, W])
+    assert verdict_of(found).code != "SHIP"
+
+
+def test_every_row_of_the_table_is_reached() -> None:
+    assert {verdict_of(Findings(*found)).row for found in COMBINATIONS} == set(range(1, 11))
