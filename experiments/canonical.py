@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from experiments.documents import sha256_of
+from experiments.measures import Measure
 from experiments.metrics import Catalogue, Metric
 from experiments.spellings import REFERENCE
-from experiments.written import Amount, Condition
+from experiments.written import Condition
+from experiments.written_measures import Amount
 
 if TYPE_CHECKING:
-    from experiments.design import Design, Measure
+    from experiments.design import Design
 
 SCHEMA = "design/1"
 

@@ -17,26 +17,19 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from experiments.canonical import SCHEMA, locked_catalogue, material_of, with_locked_defaults
-from experiments.declared_tests import default_test
 from experiments.documents import Document, document_of, parse_document, read_text, scan_document, sha256_of
 from experiments.drafts import draft_of
 from experiments.durations import DAY, WEEK
 from experiments.durations import written as written_duration
 from experiments.meaning.design import design_findings
-from experiments.metrics import Baseline, Catalogue, Metric
+from experiments.measures import Measure as Measure
+from experiments.measures import ResolvedCovariate as ResolvedCovariate
+from experiments.measures import guardrails_of, primary_of, secondary_of
+from experiments.metrics import Catalogue
 from experiments.problems import Invalid, Problem
 from experiments.sample import SamplePlan, sample_plan
 from experiments.validation import Finding, collect
-from experiments.written import (
-    ADMINISTRATIVE,
-    DEFAULT_WINDOW,
-    Amount,
-    Covariate,
-    Guardrail,
-    LayerSlot,
-    Primary,
-    WrittenDesign,
-)
+from experiments.written import ADMINISTRATIVE, DEFAULT_WINDOW, LayerSlot, WrittenDesign
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +37,6 @@ class ResolvedArm:
     name: str
     share: Fraction
     version: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedCovariate:
-    """A covariate with its metric pinned; ``window`` seconds before first exposure, or an attribute."""
-
-    metric: Metric | None
-    attribute: str | None
-    window: int
-    variance_reduction: float | None
-
-    @property
-    def label(self) -> str:
-        return self.metric.reference if self.metric else str(self.attribute)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A metric in its role: what is tested, over which window, against what, at which level."""
-
-    role: Literal["primary", "must-hold", "monitor", "secondary"]
-    metric: Metric
-    window: int
-    test: str
-    alpha: float
-    sides: int
-    mde: Amount | None = None
-    margin: Amount | None = None
-    reason: str = ""
-    segment: str | None = None
-    covariates: tuple[ResolvedCovariate, ...] = ()
-    without_history: Literal["zero", "exclude"] = "zero"
-    minimum_units: int = 2
-    baseline: Baseline | None = None
-
-    @property
-    def label(self) -> str:
-        return f"{self.metric.reference} by {self.segment}" if self.segment else self.metric.reference
 
 
 class Design:
@@ -102,64 +57,9 @@ class Design:
         primary = catalogue[written.primary.metric]
         self.window = written.window or written.primary.window or primary.window or DEFAULT_WINDOW
         self.maturity = written.maturity or self.window + written.label_delay
-        self.primary = self._primary(catalogue)
-        self.guardrails = tuple(self._guardrails(catalogue))
-        self.secondary = tuple(self._secondary(catalogue))
-
-    def _primary(self, catalogue: Catalogue) -> Measure:
-        declared = self.written.primary
-        superiority = self.written.purpose == "superiority"
-        return replace(
-            self._tested(declared, catalogue),
-            alpha=declared.alpha or (0.05 if superiority else 0.025),
-            sides=declared.sides or (2 if superiority else 1),
-            mde=declared.mde,
-        )
-
-    def _guardrails(self, catalogue: Catalogue) -> list[Measure]:
-        resolved = [
-            replace(
-                self._tested(declared, catalogue),
-                role=declared.role,
-                alpha=declared.alpha,
-                reason=declared.reason,
-                segment=declared.segment,
-                minimum_units=declared.minimum_units,
-            )
-            for declared in self.written.guardrails
-        ]
-        return sorted(resolved, key=lambda measure: measure.label)
-
-    def _tested(self, declared: Primary | Guardrail, catalogue: Catalogue) -> Measure:
-        """What the primary and a guardrail resolve alike."""
-        metric = catalogue[declared.metric]
-        return Measure(
-            role="primary",
-            metric=metric,
-            window=declared.window or metric.window or self.window,
-            test=declared.test or default_test(metric, declared.covariates),
-            alpha=0.025,
-            sides=1,
-            margin=declared.margin,
-            covariates=_covariates(declared.covariates, catalogue),
-            without_history=declared.without_history,
-            baseline=declared.baseline or metric.baseline,
-        )
-
-    def _secondary(self, catalogue: Catalogue) -> list[Measure]:
-        metrics = sorted((catalogue[r] for r in self.written.secondary.metrics), key=lambda m: m.reference)
-        return [
-            Measure(
-                role="secondary",
-                metric=metric,
-                window=metric.window or self.window,
-                test=default_test(metric, ()),
-                alpha=0.05,
-                sides=2,
-                baseline=metric.baseline,
-            )
-            for metric in metrics
-        ]
+        self.primary = primary_of(written, catalogue, self.window)
+        self.guardrails = guardrails_of(written, catalogue, self.window)
+        self.secondary = secondary_of(written, catalogue, self.window)
 
     @property
     def title(self) -> str:
@@ -201,14 +101,13 @@ class Design:
 
     @cached_property
     def minimum_duration(self) -> int:
-        """Seconds of enrolment before the look; by default what the planned traffic needs, in whole weeks."""
+        """Seconds of enrolment before the look; by default what the planned traffic needs (a week where none is declared)."""
         declared = self.written.stopping.minimum_duration
         if declared is not None:
             return declared
         step = self.written.stopping.step
-        if self.plan.enrolment is None:
-            return max(step, WEEK - WEEK % step if step <= WEEK else step)
-        return -(-self.plan.enrolment.enrolment_days * DAY // step) * step
+        needed = WEEK if self.plan.enrolment is None else self.plan.enrolment.enrolment_days * DAY
+        return -(-needed // step) * step
 
     @cached_property
     def maximum_duration(self) -> int:
@@ -326,19 +225,6 @@ def _sample_findings(design: Design) -> Iterator[Finding]:
             f"{written_duration(stopping.maximum_duration)} is not allowed; {plan.total} units at {power.units_per_day:g} a day "
             f"need {written_duration(needed)} of enrolment",
         )
-
-
-def _covariates(declared: tuple[Covariate, ...], catalogue: Catalogue) -> tuple[ResolvedCovariate, ...]:
-    resolved = [
-        ResolvedCovariate(
-            catalogue[c.metric] if c.metric else None,
-            c.attribute,
-            c.window if c.metric else 0,
-            c.variance_reduction,
-        )
-        for c in declared
-    ]
-    return tuple(sorted(resolved, key=lambda c: (c.label, c.window)))
 
 
 def slug(title: str) -> str:

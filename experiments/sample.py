@@ -26,10 +26,11 @@ from analysis.power import (
 )
 from analysis.power.means import Estimand
 from experiments.durations import DAY
+from experiments.measures import Measure
 from experiments.metrics import Baseline
 
 if TYPE_CHECKING:
-    from experiments.design import Design, Measure
+    from experiments.design import Design
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from experiments.meaning.tested import Tested
 from experiments.validation import Finding
-from experiments.written import Amount, WrittenDesign
+from experiments.written import WrittenDesign
+from experiments.written_measures import Amount
 
 
 def margin_has_a_unit(one: Tested, _design: WrittenDesign) -> Iterator[Finding]:

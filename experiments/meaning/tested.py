@@ -10,7 +10,8 @@ from typing import cast
 from experiments.drafts import Unreadable
 from experiments.metrics import Baseline, Catalogue, Metric
 from experiments.problems import Path
-from experiments.written import DEFAULT_WINDOW, Amount, Guardrail, Primary, WrittenDesign
+from experiments.written import DEFAULT_WINDOW, WrittenDesign
+from experiments.written_measures import Amount, Guardrail, Primary
 
 
 @dataclass(frozen=True, slots=True)

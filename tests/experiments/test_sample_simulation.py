@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import norm
 
-from experiments.design import Design, Measure
+from experiments.design import Design
+from experiments.measures import Measure
 from experiments.sample import planned_effect
 from tests.experiments.designs import NON_INFERIORITY, WRITTEN, changed, design
 
