@@ -72,7 +72,15 @@ class Code:
     text: str
 
 
-Block = Words | Bullets | Table | Figure | Code
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Tables that stand behind others, folded away where a form can fold."""
+
+    summary: str
+    tables: tuple[Table, ...]
+
+
+Block = Words | Bullets | Table | Figure | Code | Folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class VerdictBox:
     code: VerdictCode
     reading: Reading
     sentence: str
+    reasons: tuple[str, ...]
     rule: str
 
 

@@ -70,33 +70,42 @@ def effects_table(
     return table(caption, records, numeric=(*_NUMERIC, "Treatment", ci))
 
 
-def arms_table(caption: str, comparisons: Sequence[Comparison]) -> Table:
-    """What each arm shows of each metric, with every count behind it."""
-    records: dict[tuple[str, str], dict[str, Cell]] = {}
-    for c, quantity in zip(comparisons, quantities(comparisons), strict=True):
+def arms_table(
+    caption: str,
+    comparisons: Sequence[Comparison],
+    *,
+    called: str = "Metric",
+    names: Sequence[str] | None = None,
+) -> Table:
+    """What each arm shows, with every count behind it; an arm that stands in several comparisons is shown once."""
+    shown = names if names is not None else [comparison_name(c) for c in comparisons]
+    records: dict[tuple[str, ArmValue], dict[str, Cell]] = {}
+    for name, c, quantity in zip(shown, comparisons, quantities(comparisons), strict=True):
         for arm in (c.control_value, c.treatment_value):
-            records.setdefault(
-                (comparison_name(c), arm.arm),
-                {
-                    "Metric": comparison_name(c),
-                    "Arm": arm.arm,
-                    "Units": count(arm.n),
-                    "Missing": count(arm.missing),
-                    "Value": quantity.value(arm.value),
-                    "Count": NOTHING if arm.successes is None else count(arm.successes),
-                    "Standard deviation": NOTHING if arm.sd is None else significant(arm.sd),
-                    "Requests": NOTHING if arm.requests is None else count(arm.requests),
-                },
-            )
+            records[(name, arm)] = {
+                called: name,
+                "Arm": arm.arm,
+                "Units": count(arm.n),
+                "Missing": count(arm.missing),
+                "Value": quantity.value(arm.value),
+                "Count": NOTHING if arm.successes is None else count(arm.successes),
+                "Standard deviation": NOTHING if arm.sd is None else significant(arm.sd),
+                "Requests": NOTHING if arm.requests is None else count(arm.requests),
+            }
     return table(caption, list(records.values()), numeric=_NUMERIC)
 
 
-def methods_table(caption: str, comparisons: Sequence[Comparison]) -> Table:
+def methods_table(
+    caption: str,
+    comparisons: Sequence[Comparison],
+    *,
+    called: str = "Metric",
+    names: Sequence[str] | None = None,
+) -> Table:
     """How each number was made, what the corrections did, and why the margin is what it is."""
     records: list[dict[str, Cell]] = []
-    for row, c, quantity in zip(
-        _row_names(comparisons, "Metric", None), comparisons, quantities(comparisons), strict=True
-    ):
+    rows = _row_names(comparisons, called, names)
+    for row, c, quantity in zip(rows, comparisons, quantities(comparisons), strict=True):
         relative = relative_effect(c)
         unadjusted = c.unadjusted_estimate
         record: dict[str, Cell] = {
@@ -117,23 +126,29 @@ def methods_table(caption: str, comparisons: Sequence[Comparison]) -> Table:
     return table(caption, records)
 
 
-def segment_table(segment: Segment) -> Table:
-    """A segment's levels: units and the difference; no reading, since a segment decides nothing."""
-    return effects_table(
-        f"Effect by {segment.attribute}",
-        segment.comparisons,
-        called="Level",
-        names=[c.level or NOTHING for c in segment.comparisons],
+def behind(comparisons: Sequence[Comparison], called: str, names: Sequence[str]) -> tuple[Table, ...]:
+    """The tables that stand behind a table of effects."""
+    return (
+        arms_table("What each arm shows", comparisons, called=called, names=names),
+        methods_table("How the numbers were made", comparisons, called=called, names=names),
     )
 
 
-def sensitivity_table(analyses: Sequence[Sensitivity]) -> Table:
-    """The primary under each declared sensitivity analysis."""
-    return effects_table(
-        "The primary metric under each declared analysis",
-        [a.comparison for a in analyses],
-        called="Analysis",
-        names=[a.analysis for a in analyses],
+def segment_tables(segment: Segment) -> tuple[Table, tuple[Table, ...]]:
+    """A segment's levels, and what stands behind them; no reading, since a segment decides nothing."""
+    names = [c.level or NOTHING for c in segment.comparisons]
+    effects = effects_table(
+        f"Effect by {segment.attribute}", segment.comparisons, called="Level", names=names
+    )
+    return effects, behind(segment.comparisons, "Level", names)
+
+
+def sensitivity_tables(analyses: Sequence[Sensitivity]) -> tuple[Table, tuple[Table, ...]]:
+    """The primary under each declared sensitivity analysis, and what stands behind it."""
+    compared, names = [a.comparison for a in analyses], [a.analysis for a in analyses]
+    caption = "The primary metric under each declared analysis"
+    return effects_table(caption, compared, called="Analysis", names=names), behind(
+        compared, "Analysis", names
     )
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from app import charts
 from app.charts import palette
-from app.export.blocks import Bullets, Code, Column, Counted, Figure, Table, Words
+from app.export.blocks import Bullets, Code, Column, Counted, Figure, Folded, Table, Words
 from app.export.page import page_of
 from app.readings import Reading
 from experiments.readout import Readout
@@ -24,6 +24,7 @@ _TESTS = {
     "table_block": Table,
     "figure": Figure,
     "code": Code,
+    "folded": Folded,
     "reading": Reading,
     "counted": Counted,
 }

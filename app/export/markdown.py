@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.export.blocks import Block, Bullets, Code, Figure, Page, Table, Words
+from app.export.blocks import Block, Bullets, Code, Figure, Folded, Page, Table, Words
 from app.export.page import page_of
 from experiments.readout import Readout
 
@@ -24,12 +24,15 @@ def _head(page: Page) -> list[str]:
     if page.watermark:
         parts.append(f"**{page.watermark}**")
     parts += [f"**{escaped(label)}**: {escaped(meaning)}" for label, meaning in page.labels]
-    parts.append(
-        f"> **{page.verdict.reading}**\n>\n> {escaped(page.verdict.sentence)}\n>\n> {escaped(page.verdict.rule)}"
-    )
+    lines = [page.verdict.sentence, *_because(page), page.verdict.rule]
+    parts.append("\n>\n".join([f"> **{page.verdict.reading}**", *(f"> {escaped(line)}" for line in lines)]))
     parts.append(escaped(page.paragraph))
     parts.append("\n".join(f"- {name}: {escaped(value)}" for name, value in page.facts))
     return parts
+
+
+def _because(page: Page) -> list[str]:
+    return [f"Because: {'; '.join(page.verdict.reasons)}."] if page.verdict.reasons else []
 
 
 def _block(block: Block) -> str:
@@ -44,6 +47,9 @@ def _block(block: Block) -> str:
             return (
                 f"<details><summary>{escaped(summary)}</summary>\n\n{_fenced(text, language)}\n\n</details>"
             )
+        case Folded(summary, tables):
+            inner = "\n\n".join(_table(table) for table in tables)
+            return f"<details><summary>{escaped(summary)}</summary>\n\n{inner}\n\n</details>"
         case Figure():
             return ""
 

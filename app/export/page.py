@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.export.blocks import Block, Bullets, Code, Figure, Page, Section, VerdictBox, Words
-from app.export.effects import arms_table, effects_table, methods_table, segment_table, sensitivity_table
+from app.export.blocks import Block, Bullets, Code, Figure, Folded, Page, Section, VerdictBox, Words
+from app.export.effects import arms_table, effects_table, methods_table, segment_tables, sensitivity_tables
 from app.export.records import (
     amendments_table,
     checks_table,
@@ -29,6 +29,9 @@ WITHHELD = frozenset({"INVALID", "CONTINUE"})
 """Verdicts whose readouts hold no effect."""
 
 
+_BEHIND = "What each arm shows, and how the numbers were made"
+
+
 def page_of(readout: Readout) -> Page:
     """The page of a readout, the same for every form that people read."""
     verdict = readout.verdict
@@ -42,6 +45,7 @@ def page_of(readout: Readout) -> Page:
             verdict.code,
             verdict_reading(verdict.code),
             verdict.sentence,
+            verdict.reasons,
             f"Rule {verdict.rule}: {verdict.rule_in_words}",
         ),
         paragraph=verdict.paragraph,
@@ -209,11 +213,11 @@ def _sensitivity(readout: Readout) -> Iterator[Block]:
 
         return sensitivity_forest(readout.sensitivity, readout.primary)
 
-    compared = [a.comparison for a in readout.sensitivity]
     yield Words("The same estimate with one choice of the analysis undone. It does not change the verdict.")
     yield Figure("The primary metric under each declared analysis", forest)
-    yield sensitivity_table(readout.sensitivity)
-    yield methods_table("How the numbers were made", compared)
+    effects, behind = sensitivity_tables(readout.sensitivity)
+    yield effects
+    yield Folded(_BEHIND, behind)
 
 
 def _segments(readout: Readout) -> Iterator[Block]:
@@ -243,7 +247,9 @@ def _segment(readout: Readout, segment: Segment) -> Iterator[Block]:
             f"{segment.interaction_method}: {p_clause(segment.interaction_p_value)}{more}."
         )
     yield Figure(f"By {segment.attribute}, {arms}", forest)
-    yield segment_table(segment)
+    effects, behind = segment_tables(segment)
+    yield effects
+    yield Folded(_BEHIND, behind)
 
 
 def _deviations(readout: Readout) -> Iterator[Block]:

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from app.export.blocks import Block, Bullets, Cell, Code, Counted, Figure, Page, Table, Words
+from app.export.blocks import Block, Bullets, Cell, Code, Counted, Figure, Folded, Page, Table, Words
 from app.export.page import page_of
 from app.formats import NOTHING
 from app.readings import Reading, Tone
@@ -44,7 +44,7 @@ def text(readout: Readout) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class Prose:
     """Text that is folded at spaces only, so that no number is broken at its thin space."""
 
     text: str
@@ -98,13 +98,13 @@ class Fitted:
         shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
         for column, width in zip(self.table.columns, widths, strict=True):
             shown.add_column(
-                Folded(column.heading, "bold"),
+                Prose(column.heading, "bold"),
                 justify="right" if column.numeric else "left",
                 min_width=width,
                 max_width=width,
             )
         for row in self.table.rows:
-            shown.add_row(*(Folded(_plain(cell), _style(cell)) for cell in row))
+            shown.add_row(*(Prose(_plain(cell), _style(cell)) for cell in row))
         return shown
 
     def _card(self, row: tuple[Cell, ...], width: int) -> Iterator[Text]:
@@ -125,22 +125,22 @@ class Fitted:
 def _parts(page: Page, sha256: str) -> Iterator[RenderableType]:
     if page.watermark:
         yield Text(f"*** {page.watermark} ***", style="bold yellow")
-    yield Folded(f"{page.experiment} · {page.title}", "bold")
+    yield Prose(f"{page.experiment} · {page.title}", "bold")
     for label, meaning in page.labels:
-        yield Folded(f"[{label}] {meaning}")
+        yield Prose(f"[{label}] {meaning}")
     style = _STYLES[page.verdict.reading.tone]
     yield Panel(
-        Group(Folded(page.verdict.sentence), Text(""), Folded(page.verdict.rule, "dim")),
+        Group(Prose(page.verdict.sentence), Text(""), *_because(page), Prose(page.verdict.rule, "dim")),
         title=Text(f" {page.verdict.reading} ", style=f"bold {style}".strip()),
         title_align="left",
         border_style=style,
         box=box.DOUBLE if page.verdict.code == "INVALID" else box.ROUNDED,
     )
-    yield Folded(page.paragraph)
+    yield Prose(page.paragraph)
     yield Text("")
     facts = RichTable.grid(padding=(0, 2))
     for name, value in (*page.facts, ("Readout SHA-256", sha256)):
-        facts.add_row(Text(name, style="dim"), Folded(value))
+        facts.add_row(Text(name, style="dim"), Prose(value))
     yield facts
     for section in page.sections:
         yield Text("")
@@ -149,20 +149,28 @@ def _parts(page: Page, sha256: str) -> Iterator[RenderableType]:
             yield from _block(block)
 
 
+def _because(page: Page) -> list[Prose]:
+    return [Prose(f"Because: {'; '.join(page.verdict.reasons)}.", "dim")] if page.verdict.reasons else []
+
+
 def _block(block: Block) -> Iterator[RenderableType]:
     match block:
         case Words(text):
-            yield Folded(text)
+            yield Prose(text)
         case Bullets(items):
             yield Text("")
             bullets = RichTable.grid(padding=(0, 1))
             for item in items:
-                bullets.add_row("•", Folded(item))
+                bullets.add_row("•", Prose(item))
             yield bullets
         case Table():
             if block.rows:
                 yield Text("")
                 yield Fitted(block)
+        case Folded():
+            for table in block.tables:
+                yield Text("")
+                yield Fitted(table)
         case Code() | Figure():
             return
 

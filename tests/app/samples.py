@@ -6,8 +6,10 @@ They are written by hand, not computed: what is tested is that each form shows w
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from app.export import Form, render
 from experiments.readout import (
     ArmUnits,
     ArmValue,
@@ -753,3 +755,9 @@ SAMPLES = {
     "hostile": hostile,
 }
 """Builders by name."""
+
+
+@cache
+def rendered(sample: str, form: Form) -> str | bytes:
+    """A sample in one form, rendered once for all tests."""
+    return render(SAMPLES[sample](), form)
