@@ -115,9 +115,9 @@ def take_look(
                 evidence = Evidence(cohort, sums_of(reading.engine, design, plan, absent))
                 if extract is not None:
                     reading.write_extract(extract)
-        return Taken(
-            status, watermark, evidence, tuple(held), reading.manifest(), statements_of(reading.engine.steps)
-        )
+        manifest = reading.manifest(values_read=evidence.outcomes is not None)
+        statements = statements_of(reading.engine.steps)
+        return Taken(status, watermark, evidence, tuple(held), manifest, statements)
 
 
 def _at_cut_off(design: Design, status: LookStatus, cohort: CohortEvidence) -> LookStatus:

@@ -1,9 +1,9 @@
-"""What was read: every file with its size and SHA-256, every table and frame with a digest of its rows."""
+"""What was read: every file with its size and SHA-256, every table and frame with its rows and a digest of them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -48,23 +48,18 @@ class Manifest:
 
 
 def file_part(log: str, file: FilePath, folder: FilePath) -> Part:
-    """Size and SHA-256 of a file, read once in blocks."""
+    """Size and SHA-256 of a file, read once in blocks.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
     digest = hashlib.sha256()
     size = 0
-    try:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-    except FileNotFoundError:
-        return Part(log, "file", _relative(file, folder), 0, "missing")
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
     return Part(log, "file", _relative(file, folder), size, digest.hexdigest())
-
-
-def table_part(log: str, name: str, rows: Callable[[], tuple[int, str]]) -> Part:
-    """Row count and an order-free digest of a table's rows, computed by the engine."""
-    count, digest = rows()
-    return Part(log, "table", name, count, digest)
 
 
 def _relative(file: FilePath, folder: FilePath) -> str:

@@ -67,6 +67,7 @@ class Reading:
         self._placed: Placed | None = None
         self.engine = DuckDB(threads, memory)
         self.opened: dict[str, OpenedLog] = {}
+        self._stats: dict[str, tuple[tuple[int, int] | None, ...]] = {}
         try:
             self._open()
         except BaseException:
@@ -109,6 +110,7 @@ class Reading:
             only = self._sealed.files_of(name, place.folder) if self._sealed else None
             try:
                 self.opened[name] = self.engine.open(name, log, place, only)
+                self._stats[name] = _stats(self.opened[name])
                 units.append((self.opened[name], column))
             except Invalid as error:
                 problems += error.problems
@@ -169,18 +171,32 @@ class Reading:
             raise ValueError(f"log {name!r} is not open")
         return self.outcome_source.logs[int(name.removeprefix("outcomes_"))], self.outcome_source
 
-    def manifest(self) -> Manifest:
-        """Every file read with its SHA-256; tables and frames by a digest of their rows."""
+    def manifest(self, *, values_read: bool = True) -> Manifest:
+        """Every file read with its SHA-256; tables and frames by a digest of their rows.
+
+        Args:
+            values_read: False where no value of an outcome was read: of an outcome table or frame the digest is then of
+                unit ids and times alone.
+
+        Raises:
+            Invalid: a file was changed or taken away while it was read.
+        """
         parts: list[Part] = []
         for name, opened in self.opened.items():
             place = self.place if name in {"assignments", "exposures"} else self.outcome_place or self.place
             if opened.files:
+                if self._stats[name] != _stats(opened):
+                    message = "was changed while it was read; do that again"
+                    raise Invalid("logs", [Problem((name,), message)])
                 parts += [file_part(name, file, place.folder) for file in opened.files]
-            else:
-                log, _ = self._log(name)
-                label = f"{log.table.database}:{log.table.name}" if log.table else f"frame {log.frame}"
-                count, digest = self.engine.digest(opened)
-                parts.append(Part(name, "table" if log.table else "frame", label, count, digest))
+                continue
+            log, _ = self._log(name)
+            label = f"{log.table.database}:{log.table.name}" if log.table else f"frame {log.frame}"
+            columns = None
+            if isinstance(log, OutcomeLog) and not values_read:
+                columns = [c for c in (log.columns.unit, log.columns.occurred_at) if c is not None]
+            count, digest = self.engine.digest(opened, columns)
+            parts.append(Part(name, "table" if log.table else "frame", label, count, digest))
         return Manifest(tuple(parts))
 
     def place_units(self, until_us: int | None = None) -> None:
@@ -397,3 +413,16 @@ def _needs_delivered(design: Design) -> list[Problem]:
         "needs the arm that was delivered; name its column in the source's assignments.columns.delivered"
     )
     return [Problem(path, message) for path, needed in asked.items() if needed]
+
+
+def _stats(opened: OpenedLog) -> tuple[tuple[int, int] | None, ...]:
+    """Size and time of change of a log's files, None for one that is gone."""
+    found: list[tuple[int, int] | None] = []
+    for file in opened.files:
+        try:
+            stat = file.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((stat.st_size, stat.st_mtime_ns))
+    return tuple(found)

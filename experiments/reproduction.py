@@ -135,7 +135,8 @@ def _now(manifest: Manifest, place: Place, outcome_place: Place) -> Manifest:
     for part in manifest.parts:
         if part.kind == "file":
             folder = outcome_place.folder if part.log.startswith("outcomes") else place.folder
-            parts.append(file_part(part.log, folder / part.name, folder))
+            if (folder / part.name).exists():
+                parts.append(file_part(part.log, folder / part.name, folder))
         else:
             parts.append(part)
     return Manifest(tuple(parts))

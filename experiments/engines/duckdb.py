@@ -120,11 +120,12 @@ class DuckDB:
             ) from error
         return OpenedLog(name, sql, {str(row[0]): str(row[1]) for row in described}, files, database)
 
-    def digest(self, opened: OpenedLog) -> tuple[int, str]:
-        """Row count and an order-free digest of a table's rows."""
+    def digest(self, opened: OpenedLog, columns: Sequence[str] | None = None) -> tuple[int, str]:
+        """Row count and an order-free digest of a table's rows, or of some of its columns."""
+        wanted = "*" if columns is None else ", ".join(ident(column) for column in columns)
         rows = self._connection.execute(
             "SELECT count(*), CAST(sum(CAST(md5_number_lower(CAST(whole AS VARCHAR)) AS HUGEINT)) AS VARCHAR) "
-            f"FROM {opened.sql} AS whole"
+            f"FROM (SELECT {wanted} FROM {opened.sql}) AS whole"
         ).fetchall()
         return int(rows[0][0]), hashlib.sha256(str(rows[0][1]).encode()).hexdigest()
 

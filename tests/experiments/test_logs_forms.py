@@ -149,6 +149,8 @@ def in_csv(folder: Path, rows: pd.DataFrame, logged: pd.DataFrame) -> Trial:
 def in_duckdb(folder: Path, rows: pd.DataFrame, logged: pd.DataFrame) -> Trial:
     folder.mkdir()
     with duckdb.connect(str(folder / "logs.duckdb")) as database:
+        database.register("rows", rows)
+        database.register("logged", logged)
         database.execute("CREATE SCHEMA live")
         database.execute("CREATE TABLE live.assigned AS SELECT * FROM rows")
         database.execute("CREATE TABLE outcomes AS SELECT * FROM logged")
@@ -301,7 +303,9 @@ def test_what_is_no_number_is_refused_and_never_counted(
     event = {"solved": "solved", "latency": "request"}.get(metric, "pay")
     logged = events(rows, event)
     table = pa.Table.from_pandas(logged)
-    rest = [1.0 if constant else float(i % 3) for i in range(1, len(rows))]  # statistics of a file leave NaN out
+    rest = [
+        1.0 if constant else float(i % 3) for i in range(1, len(rows))
+    ]  # statistics of a file leave NaN out
     values = pa.array([bad, *rest], pa.float64())
     table = table.set_column(table.column_names.index("value"), "value", values)
     pq.write_table(table, tmp_path / "outcomes.parquet")
