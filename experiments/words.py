@@ -90,6 +90,11 @@ def p(value: float | None) -> str:
     return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
 
 
+def percent(probability: float) -> str:
+    """A probability as a share of experiments: ``1.6%``."""
+    return "less than 0.01%" if probability < 0.0001 else f"{significant(100 * probability, 2)}%"
+
+
 def was(comparison: Comparison) -> str:
     """``task_success was 1.14 percentage points higher with v7 (95% CI …)``."""
     estimate = comparison.estimate or 0.0
@@ -110,25 +115,24 @@ def harmful_bound(comparison: Comparison) -> str:
 def margin_words(comparison: Comparison) -> str:
     if comparison.margin is None:
         return "no margin"
-    if comparison.margin_kind == "relative":
-        return f"{comparison.margin * 100:g}% of control"
-    if comparison.unit == "percentage points":
-        return points(comparison.margin)
-    return f"{comparison.margin:g} {comparison.unit}".strip()
+    return size(comparison.margin, comparison.margin_kind or "absolute", comparison.unit)
+
+
+def mde_words(comparison: Comparison) -> str:
+    return "no MDE" if comparison.mde is None else size(comparison.mde, "absolute", comparison.unit)
+
+
+def size(value: float, kind: str, unit: str) -> str:
+    """A declared effect or margin: ``1.5 percentage points``, ``5% of control``, ``20 ms``."""
+    if kind == "relative":
+        return f"{value * 100:g}% of control"
+    return points(value) if unit == "percentage points" else f"{value:g} {unit}".strip()
 
 
 def points(share: float) -> str:
     """A difference of shares: ``1.5 percentage points``."""
     number = f"{share * 100:g}"
     return f"{number} percentage point" + ("" if number == "1" else "s")
-
-
-def mde_words(comparison: Comparison) -> str:
-    if comparison.mde is None:
-        return "no MDE"
-    if comparison.unit == "percentage points":
-        return points(comparison.mde)
-    return f"{comparison.mde:g} {comparison.unit}".strip()
 
 
 def kept(guardrails: Sequence[Comparison]) -> str:
