@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path as FilePath
 
 from experiments.cohort import CutOff, Fate, closed
 from experiments.design import Design
-from experiments.evidence import CohortEvidence, Evidence, gather_cohort, sums_of, units_in
+from experiments.evidence import (
+    CohortEvidence,
+    Evidence,
+    gather_cohort,
+    gather_cohorts,
+    sums_by_experiment,
+    sums_of,
+    units_in,
+)
 from experiments.holds import holds, is_held, join_check
 from experiments.judgement import cohort_is_valid
 from experiments.logs import OutcomeSources, Sources
@@ -118,6 +126,30 @@ def take_look(
         manifest = reading.manifest(values_read=evidence.outcomes is not None)
         statements = statements_of(reading.engine.steps)
         return Taken(status, watermark, evidence, tuple(held), manifest, statements)
+
+
+def take_looks(
+    design: Design,
+    sources: Sources,
+    outcomes: OutcomeSources,
+    experiments: Sequence[str],
+    cut_off: CutOff,
+    *,
+    threads: int | None = None,
+) -> dict[str, Evidence]:
+    """The evidence of many experiments of one design that lie in the same logs, at one cut-off.
+
+    For simulations: the logs are read once for all of them, also the outcomes of those whose allocation turns out broken.
+    """
+    at = closed(cut_off, design)
+    with Reading(design, sources, outcomes, threads=threads, experiments=tuple(experiments)) as reading:
+        reading.place_units(at.watermark_us)
+        cohorts = gather_cohorts(reading, at)
+        reading.select_mature(at)
+        plan = reading.plan()
+        reading.aggregate(plan)
+        sums = sums_by_experiment(reading.engine, design, plan, reading.absent_events(plan))
+    return {name: Evidence(cohort, sums.get(name)) for name, cohort in cohorts.items()}
 
 
 def _at_cut_off(design: Design, status: LookStatus, cohort: CohortEvidence) -> LookStatus:
