@@ -12,15 +12,52 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
-from app.cli import calc, design, source
+from app.cli import (
+    amend,
+    assign,
+    audit,
+    calc,
+    clock,
+    decide,
+    demo,
+    design,
+    ending,
+    init,
+    people,
+    readout,
+    records,
+    register,
+    source,
+    start,
+    watch,
+)
 from app.cli.errors import Failure, UsageError, failure_of
 from app.cli.output import BAD_USAGE, FAULT, OK, REFUSED, note, print_json
 
-MODULES = (design, source, calc)
+MODULES = (
+    init,
+    design,
+    source,
+    people,
+    register,
+    amend,
+    assign,
+    watch,
+    readout,
+    decide,
+    ending,
+    records,
+    audit,
+    clock,
+    demo,
+    start,
+    calc,
+)
 
 app = typer.Typer(
     name="fairtrial",
@@ -51,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and give its exit code; nothing is raised."""
     as_json = "--json" in arguments
     try:
-        code = typer.main.get_command(app).main(list(arguments), prog_name="fairtrial", standalone_mode=False)
+        code = _command().main(list(arguments), prog_name="fairtrial", standalone_mode=False)
     except typer.Abort:
         return _failed(Failure("refused", "stopped before anything was done", (), REFUSED), as_json)
     except BrokenPipeError:
@@ -67,6 +104,12 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         return _failed(failure, as_json)
     return code if isinstance(code, int) else OK
+
+
+@cache
+def _command() -> Any:
+    """All commands, built once however many are run in one process."""
+    return typer.main.get_command(app)
 
 
 def _failed(failure: Failure, as_json: bool) -> int:

@@ -61,7 +61,7 @@ class Pending:
         ordered = {name: column[order] for name, column in columns.items()}
         days = ordered["time"].astype(np.int64) // DAY
         starts = np.flatnonzero(np.diff(days, prepend=-1))
-        for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
+        for start, end in zip(starts, np.append(starts, len(days))[1:], strict=True):
             rows = {name: column[start:end].copy() for name, column in ordered.items()}
             self.days.setdefault(int(days[start]), []).append(rows)
 

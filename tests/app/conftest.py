@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from app.cli.main import run
 from app.templates import WORKSPACE, design_template, workspace_file
+from tests.app.life import STAGES, Life, build_stages
 
 
 @dataclass(frozen=True)
@@ -55,3 +58,28 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(f"FAIRTRIAL_{variable}", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A team's workspace at each stage of one experiment's life."""
+    return build_stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture
+def at(
+    stages: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fairtrial: Callable[..., Ran],
+) -> Callable[[str], Life]:
+    """A fresh copy of the workspace at a stage, as the current folder: ``at("running")``."""
+
+    def go(stage: str) -> Life:
+        folder = shutil.copytree(stages[stage], tmp_path / stage)
+        for variable in [name for name in os.environ if name.startswith("FAIRTRIAL_")]:
+            monkeypatch.delenv(variable)
+        monkeypatch.chdir(folder)
+        return Life(folder, fairtrial, step=STAGES.index(stage) + 1)
+
+    return go

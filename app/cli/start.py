@@ -1,0 +1,86 @@
+"""`app`: the pages, served from this machine to this machine, on one workspace."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.errors import Refusal
+from app.cli.examples import examples
+from app.cli.output import AsJson, answer
+
+commands = typer.Typer()
+
+PAGES = Path(__file__).parents[1] / "main.py"
+
+
+@commands.command("app", epilog=examples("fairtrial app", "fairtrial app demo-output --headless --port 8600"))
+def start(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            exists=True,
+            file_okay=False,
+            help="The workspace. Default: the current folder's.",
+        ),
+    ] = Path(),
+    headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
+    host: Annotated[
+        str, typer.Option(help="Where it listens; other machines reach it only by another one.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On which port.")] = 8501,
+    as_json: AsJson = False,
+) -> None:
+    """Serve the pages of a workspace until Ctrl-C.
+
+    Experiments, their states in words, and released verdicts; to this machine only, unless another host is given.
+    """
+    from app.cli.session import open_workspace_registry
+    from app.settings import load_settings
+
+    settings = load_settings(folder)
+    open_workspace_registry(settings).close()
+    url = f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+    answer(
+        {"url": url, "folder": str(settings.folder)},
+        lambda: [f"The pages of {settings.folder} are at {url}. Ctrl-C ends them."],
+        as_json=as_json,
+    )
+    code = serve(streamlit_arguments(host, port, headless=headless), settings.folder)
+    if code != 0:
+        raise Refusal(f"the pages ended with exit code {code}; is port {port} in use?")
+
+
+def streamlit_arguments(host: str, port: int, *, headless: bool) -> list[str]:
+    """What Streamlit is started with: no usage statistics, no prompt, no traces in the browser, known hosts only."""
+    hosts = dict.fromkeys((host, "localhost", "127.0.0.1"))
+    return [
+        "run",
+        str(PAGES),
+        f"--server.address={host}",
+        f"--server.port={port}",
+        *(f"--server.allowedHosts={name}" for name in hosts),
+        f"--server.headless={str(headless).lower()}",
+        "--server.showEmailPrompt=false",
+        "--server.fileWatcherType=none",
+        "--browser.gatherUsageStats=false",
+        "--client.toolbarMode=minimal",
+        "--client.showErrorDetails=none",
+    ]
+
+
+def serve(arguments: list[str], folder: Path) -> int:
+    """Run Streamlit in a folder until it ends; Ctrl-C is a good end."""
+    # Its own messages go to standard error: standard output holds the answer.
+    command = [sys.executable, "-m", "streamlit", *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=sys.stderr.fileno()) as server:  # noqa: S603 (our own arguments)
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            return 0

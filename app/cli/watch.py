@@ -1,0 +1,192 @@
+"""`health` and `look`: watching an experiment blind to its outcomes, and taking the declared look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.errors import BadUsage, Failure
+from app.cli.examples import examples
+from app.cli.output import REFUSED, AsJson, Cell, Table, figure, note, p_cell, percent, plain, working
+from app.cli.session import As, ExperimentId, opened
+
+if TYPE_CHECKING:
+    from experiments.health import Health
+    from experiments.stopping import LookStatus
+    from registry.store import Dossier
+
+commands = typer.Typer()
+
+MARKS = {"pass": "✓", "warn": "!", "fail": "✕", "hold": "✕ hold", "not applicable": "–"}
+"""How the result of a check is written."""
+
+
+@commands.command(epilog=examples("fairtrial health EXP-0001", "fairtrial health EXP-0001 --json"))
+def health(experiment: ExperimentId, as_json: AsJson = False) -> None:
+    """Check an experiment's logs, blind to outcomes.
+
+    Allocation, crossovers, freshness, maturity, ids and clocks. Of the outcome logs only unit ids, event names and times are read, arms pooled. Exit code 1 if a check fails.
+    """
+    from app.views import standing_of
+    from experiments.health import health_of
+    from registry.looks import notice_start
+    from registry.plans import locked_design
+    from registry.store import show
+
+    with opened() as session, working(f"Checking the logs of {experiment}"):
+        sources = session.sources
+        notice_start(session.registry, experiment, sources)
+        dossier = show(session.registry, experiment)
+        design, _ = locked_design(dossier)
+        outcomes = session.outcomes_if_any(design)
+        if outcomes is None:
+            note("The outcome logs are not there yet; what is checked in them is left out.")
+        found = health_of(design, sources, outcomes, now=session.registry.clock.now(), experiment=experiment)
+        session.answer(
+            {
+                "experiment": standing_of(dossier),
+                "health": found.word,
+                **{
+                    name: value
+                    for name, value in found.model_dump(mode="json").items()
+                    if name != "experiment"
+                },
+            },
+            [standing_of(dossier).headline, *_health_text(found)],
+            as_json=as_json,
+            failure=_failing(found),
+        )
+
+
+@commands.command(epilog=examples("fairtrial look EXP-0001", "fairtrial look EXP-0001 --json"))
+def look(
+    experiment: ExperimentId,
+    take: Annotated[
+        bool, typer.Option("--take", help="Take the look, if it is due: fairtrial readout does the same.")
+    ] = False,
+    hold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Hold a look that was opened by a process that died, so that it can be taken again.",
+        ),
+    ] = None,
+    actor: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the look is due, or what is missing.
+
+    And when it is expected. Without --take no outcome is read.
+    """
+    from app.views import standing_of
+    from registry import lifecycle
+    from registry.looks import FIRST_LOOK, report
+    from registry.looks import take as take_look
+    from registry.plans import locked_design
+    from registry.store import show
+
+    if take and hold is not None:
+        raise BadUsage("give --take or --hold, not both")
+    with opened(actor) as session, working(f"Reading the logs of {experiment}"):
+        registry = session.registry
+        if hold is not None:
+            lifecycle.hold_look(registry, session.actor, experiment, FIRST_LOOK, hold)
+            session.answer_act(experiment, as_json=as_json)
+            return
+        if take:
+            readout = take_look(
+                registry, session.actor, experiment, session.sources, session.outcomes, session.extracts
+            )
+            session.answer_act(experiment, as_json=as_json, extra={"readout_sha256": readout.sha256})
+            return
+        design, _ = locked_design(show(registry, experiment))
+        found = report(registry, experiment, session.sources, session.outcomes_if_any(design))
+        dossier = show(registry, experiment)
+        session.answer(
+            {
+                "experiment": standing_of(dossier),
+                "due": found.status is not None and found.status.due,
+                "look": _look_document(found.status),
+            },
+            [standing_of(dossier).headline, *_look_text(dossier, found.status)],
+            as_json=as_json,
+        )
+
+
+def _failing(found: Health) -> Failure | None:
+    bad = tuple(
+        {"message": f"{check.name}: {check.detail}; rule: {check.rule}"}
+        for check in found.checks
+        if check.result in ("fail", "hold")
+    )
+    return (
+        Failure("refused", f"health: {len(bad)} of {len(found.checks)} checks fail", bad, REFUSED)
+        if bad
+        else None
+    )
+
+
+def _health_text(found: Health) -> list[str | Table]:
+    from app.formats import instant
+
+    checks: list[tuple[Cell, ...]] = [
+        (MARKS[check.result], check.name, check.detail, p_cell(check.p_value), check.rule)
+        for check in found.checks
+    ]
+    arms: list[tuple[Cell, ...]] = [
+        (arm.arm, percent(arm.planned_share), arm.assigned, arm.exposed, arm.mature, arm.planned)
+        for arm in found.arms
+    ]
+    text: list[str | Table] = [
+        f"Health: {found.word}",
+        Table(("", "check", "found", "p", "rule"), checks),
+        Table(("arm", "planned share", "assigned", "exposed", "mature", "planned"), arms),
+    ]
+    if found.maturing:
+        weeks: list[tuple[Cell, ...]] = [
+            (week.week, instant(week.from_), week.mature, week.waiting) for week in found.maturing
+        ]
+        text.append(Table(("week", "exposed from", "mature", "waiting"), weeks))
+    if found.excluded:
+        left_out: list[tuple[Cell, ...]] = [(reason, n) for reason, n in found.excluded.items()]
+        text.append(Table(("not analysed so far", "units"), left_out))
+    return [*text, *_due_lines(found.look_due, found.missing, found.look_expected)]
+
+
+def _look_text(dossier: Dossier, status: LookStatus | None) -> list[str | Table]:
+    from app.cli.session import next_lines
+    from app.formats import instant
+
+    if status is None:
+        return [*next_lines(dossier)]
+    units = ", ".join(
+        f"{n} of {planned}"
+        for n, planned in zip(map(figure, status.enrolled), map(figure, status.planned), strict=True)
+    )
+    lines: list[str | Table] = [
+        f"{percent(min(status.information, 1.0))} of the planned information (units by arm: {units})"
+    ]
+    if status.start is not None:
+        lines.append(f"enrolment since {instant(status.start)}")
+    lines += _due_lines(status.due, status.missing, status.expected)
+    if status.due:
+        lines.append(f"Next: fairtrial readout {dossier.experiment.id} --as {dossier.experiment.owner}")
+    return lines
+
+
+def _due_lines(due: bool, missing: tuple[str, ...], expected: Any) -> list[str | Table]:
+    from app.formats import instant
+
+    if due:
+        return ["The look is due."]
+    when = "" if expected is None else f" Expected about {instant(expected)}."
+    return [f"The look is not due: {'; '.join(missing)}.{when}"]
+
+
+def _look_document(status: LookStatus | None) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    document: dict[str, Any] = plain(status)
+    del document["cut_off"]
+    return document

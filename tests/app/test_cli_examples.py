@@ -1,0 +1,61 @@
+"""Every example in the help of the registry commands runs, at the stage of a life at which somebody would type it."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from tests.app.life import DESIGN
+from tests.app.test_cli_documentation import EXAMPLES, WITHOUT_REGISTRY
+
+STAGE_OF = {
+    "people": "founded",
+    "register": "founded",
+    "review": "in_review",
+    "clone": "registered",
+    "amend": "registered",
+    "assign": "running",
+    "health": "running",
+    "look": "running",
+    "readout": "due",
+    "readout EXP-0001 --verify": "read_out",
+    "decide": "read_out",
+    "stop": "running",
+    "abandon": "running",
+    "withdraw": "registered",
+    "list": "running",
+    "show": "running",
+    "audit": "running",
+    "clock": "founded",
+}
+"""The stage before each command; the longest beginning counts."""
+
+ELSEWHERE = ("init", "demo", "app", "people become-team", "audit adopt-key")
+"""Examples that other tests run: test_cli_init, test_demo, test_screens, test_cli_people, test_cli_audit."""
+
+LINES = [
+    line
+    for line in EXAMPLES
+    if line.split()[1] not in WITHOUT_REGISTRY and not line.removeprefix("fairtrial ").startswith(ELSEWHERE)
+]
+
+
+def test_every_registry_command_s_examples_have_their_stage():
+    assert {line.split()[1] for line in LINES} == {name.split()[0] for name in STAGE_OF}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_example_runs_at_its_stage(fairtrial, at, line):
+    words = line.removeprefix("fairtrial ")
+    stage = STAGE_OF[max((name for name in STAGE_OF if words.startswith(name)), key=len)]
+    life = at(stage)
+    (life.folder / "amended.yaml").write_text(
+        DESIGN + "anything_else: The platform is logged since Monday.\n"
+    )
+    if words.startswith(("amend EXP-0001 --approve", "amend EXP-0001 --reject")):
+        proposed = next(other for other in LINES if "amended.yaml" in other)
+        assert fairtrial("", *shlex.split(proposed)[1:]).exit_code == 0
+    ran = fairtrial("", *shlex.split(words))
+    assert ran.exit_code == 0, ran.err
+    assert ran.out
