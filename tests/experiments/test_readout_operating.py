@@ -75,6 +75,7 @@ def readouts(folder: Path, experiments: int, *, lift: float, harm: float, seed: 
             Amount(event="pay", mean=20.0, sd=SD, effects=in_treatment(lift), window=timedelta(days=1)),
             Amount(event="delay", mean=30.0, sd=SD, effects=in_treatment(harm), window=timedelta(days=1)),
         ),
+        exposure_delay=timedelta(0),
         replicates=experiments,
         seed=seed,
     )
@@ -133,6 +134,8 @@ def test_without_an_effect_the_test_errs_at_its_alpha_and_ships_at_half_of_it(
 def test_with_the_planned_effect_it_ships_with_the_declared_power(tmp_path: Path, experiments: int) -> None:
     """The primary at its MDE, the guardrail unharmed: all that the rule asks for at once."""
     found = readouts(tmp_path, experiments, lift=MDE, harm=0.0, seed=2)
+    per_test = trial_of(tmp_path / "again").design.plan.power_per_test
+    assert held_to(share(found, primary={"Improved"}), experiments, at_least=per_test)
     assert held_to(share(found, verdict={"SHIP"}), experiments, at_least=0.80)
     low = sum(1 for one in found if one.primary and one.primary[0].interval and covers(one, MDE))
     assert held_to(low / experiments, experiments, at_least=0.95)
