@@ -34,7 +34,8 @@ def assign(
 ) -> None:
     """Say which arm units get, and why.
 
-    Only an answer that is in the experiment belongs into the assignments log. After a stop, an abandonment or INVALID everybody gets control at once; the winner only after a decision to ship.
+    Only an answer that is in the experiment belongs into the assignments log. After a stop, an abandonment or
+    INVALID everybody gets control at once; the winner only after a decision to ship.
     """
     from experiments.assignment.hashing import unit_text
     from registry.store import show

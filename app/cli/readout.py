@@ -48,7 +48,8 @@ def readout(
 ) -> None:
     """Show the sealed readout, or take the look if due.
 
-    Before it is due the answer is no, with what is missing and when it is expected. Every reading is recorded. With --json, or --format json, it is the sealed document itself.
+    Before it is due the answer is no, with what is missing and when it is expected. Every reading is recorded.
+    With --json, or --format json, it is the sealed document itself.
     """
     from app.export import render
 

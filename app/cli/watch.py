@@ -26,7 +26,8 @@ MARKS = {"pass": "✓", "warn": "!", "fail": "✕", "hold": "✕ hold", "not app
 def health(experiment: ExperimentId, as_json: AsJson = False) -> None:
     """Check an experiment's logs, blind to outcomes.
 
-    Allocation, crossovers, freshness, maturity, ids and clocks. Of the outcome logs only unit ids, event names and times are read, arms pooled. Exit code 1 if a check fails.
+    Allocation, crossovers, freshness, maturity, ids and clocks. Of the outcome logs only unit ids, event names
+    and times are read, arms pooled. Exit code 1 if a check fails.
     """
     from app.views import standing_of
     from experiments.health import health_of

@@ -141,6 +141,12 @@ def test_logs_written_later_only_add_to_those_written_before(tmp_path: Path) -> 
     assert rows(tmp_path, "outcomes") == rows(tmp_path.with_name("at-once"), "outcomes")
 
 
+def test_units_that_arrive_on_a_day_after_the_moment_leave_no_row_yet(tmp_path: Path) -> None:
+    early = write_traffic(tmp_path, [SMALL], until=datetime(2026, 11, 3, tzinfo=UTC))
+    at_once = write_traffic(tmp_path.with_name("at-once"), [SMALL])
+    assert 0 < early.assignments < at_once.assignments / 2
+
+
 def test_a_folder_with_anything_else_in_it_is_refused(tmp_path: Path) -> None:
     write_traffic(tmp_path / "logs", [SMALL], until=datetime(2026, 11, 9, tzinfo=UTC))
     with pytest.raises(ValueError, match="holds other scenarios"):
