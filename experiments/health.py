@@ -10,7 +10,8 @@ from datetime import datetime
 from experiments.cohort import FATE_WORDS, CutOff, Fate
 from experiments.design import Design
 from experiments.durations import WEEK
-from experiments.evidence import gather_cohort, units_in
+from experiments.evidence import units_in
+from experiments.gathering import gather_cohort
 from experiments.health_checks import (
     allocation_by_attribute,
     before_exposure,

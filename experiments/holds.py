@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from experiments.cohort import FATE_WORDS, Fate
 from experiments.design import Design
-from experiments.evidence import CohortEvidence, join_rate
+from experiments.evidence import CohortEvidence
+from experiments.gathering import join_rate
 from experiments.log_checks import Oddity, clock_oddities, unreadable_outcomes
 from experiments.reading import Reading
 from experiments.readout import Check, CheckResult

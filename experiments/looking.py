@@ -12,15 +12,8 @@ from pathlib import Path as FilePath
 
 from experiments.cohort import CutOff, Fate, closed
 from experiments.design import Design
-from experiments.evidence import (
-    CohortEvidence,
-    Evidence,
-    gather_cohort,
-    gather_cohorts,
-    sums_by_experiment,
-    sums_of,
-    units_in,
-)
+from experiments.evidence import CohortEvidence, Evidence, units_in
+from experiments.gathering import gather_cohort, gather_cohorts, sums_by_experiment, sums_of
 from experiments.holds import holds, is_held, join_check
 from experiments.judgement import cohort_is_valid
 from experiments.logs import OutcomeSources, Sources

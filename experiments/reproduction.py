@@ -15,7 +15,7 @@ from experiments.context import Context, versions
 from experiments.design import Design
 from experiments.documents import canonical_json
 from experiments.engines.duckdb import DuckDB
-from experiments.evidence import sums_of
+from experiments.gathering import sums_of
 from experiments.judgement import make_readout
 from experiments.logs import OutcomeSources, Place, Sources
 from experiments.looking import Taken, take_look

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.cohort import CutOff, Fate
 from experiments.evidence import CohortEvidence, units_in
+from experiments.sql import microseconds
 from tests.experiments.laboratory import (
     MONDAY,
     assignments,
@@ -85,6 +86,32 @@ def test_the_window_is_half_open_to_the_microsecond(
     elsewhere = events(rows.iloc[[2]], "buy")
     trial = small_trial(tmp_path, {"assignments": rows, "outcomes": pd.concat([outcomes, elsewhere])})
     assert trial.readout().primary[0].treatment_value.successes == int(counts)
+
+
+@pytest.mark.parametrize(("microseconds_after", "fate"), [(-1, Fate.ANALYSED), (0, Fate.AFTER_CUT_OFF)])
+def test_the_cut_off_is_the_first_moment_that_no_longer_belongs_to_the_look(
+    tmp_path: Path, microseconds_after: int, fate: Fate
+) -> None:
+    rows = assignments(100)
+    at = MONDAY + pd.Timedelta(days=20)
+    last = rows.iloc[[0]].assign(unit="last", assigned_at=at + pd.Timedelta(microseconds=microseconds_after))
+    trial = small_trial(tmp_path, {"assignments": pd.concat([rows, last]), "outcomes": events(rows, "buy")})
+    cohort = trial.take(cut_off=CutOff(microseconds(at.to_pydatetime()), None)).evidence.cohort
+    assert fates(cohort) == ({fate: 101} if fate is Fate.ANALYSED else {Fate.ANALYSED: 100, fate: 1})
+
+
+@pytest.mark.parametrize(("microseconds_before", "fate"), [(0, Fate.ANALYSED), (-1, Fate.NOT_MATURE)])
+def test_a_unit_is_mature_the_moment_its_window_and_label_delay_are_over(
+    tmp_path: Path, microseconds_before: int, fate: Fate
+) -> None:
+    """Window 7 days and label delay 2: the last unit of 100 needs the logs up to nine days after its exposure."""
+    rows = assignments(100)
+    over = rows.assigned_at.iloc[-1] + pd.Timedelta(days=9) + pd.Timedelta(microseconds=microseconds_before)
+    trial = small_trial(
+        tmp_path, {"assignments": rows, "outcomes": events(rows, "buy")}, design={"label_delay": "2d"}
+    )
+    cohort = trial.take(cut_off=CutOff(None, microseconds(over.to_pydatetime()))).evidence.cohort
+    assert fates(cohort) == ({fate: 100} if fate is Fate.ANALYSED else {Fate.ANALYSED: 99, fate: 1})
 
 
 def test_every_row_that_is_not_used_is_counted_with_its_reason(tmp_path: Path) -> None:

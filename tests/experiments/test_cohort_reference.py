@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from experiments.cohort import CutOff, Fate
 from experiments.design import Design, parse_design
-from experiments.evidence import CohortEvidence, OutcomeEvidence, gather_cohort, sums_of
+from experiments.evidence import CohortEvidence, OutcomeEvidence
+from experiments.gathering import gather_cohort, sums_of
 from experiments.logs import OutcomeSources, Place, Sources, parse_outcome_sources, parse_sources
 from experiments.metrics import Catalogue, parse_catalogue
 from experiments.reading import Reading
