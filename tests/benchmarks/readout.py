@@ -8,8 +8,8 @@ fates, maturity, one scan of the outcome log, one row per unit, moments per arm.
 
 Two logs, the same number of rows and units in each:
 
-* ``shared``: as live logs are: twelve weeks, seven events of which the design needs four, half of the units in the
-  experiment, which enrols for four weeks. The target (at most 1.2 times the yardstick) is measured here.
+* ``shared``: as live logs are: twelve weeks, seven events of which the design needs four (two rows in five), half of the
+  units in the experiment, which enrols for four weeks. The target (at most 1.2 times the yardstick) is measured here.
 * ``own``: every unit is in the experiment and every event is one it needs: nothing can be left unread. Reported to show
   the worst case; joining 20 million text ids costs about one yardstick by itself.
 
@@ -31,7 +31,7 @@ import duckdb
 
 from experiments.cohort import CutOff
 from experiments.design import Design, parse_design
-from experiments.evidence import gather_cohort, sums_of
+from experiments.gathering import gather_cohort, sums_of
 from experiments.logs import Place, parse_outcome_sources, parse_sources
 from experiments.looking import status_of
 from experiments.metrics import parse_catalogue
@@ -71,8 +71,8 @@ def write_logs(folder: Path, kind: str, rows: int) -> None:
     events = (
         "CASE WHEN h % 20 < 10 THEN 'request' WHEN h % 20 < 16 THEN 'view' WHEN h % 20 < 18 THEN 'click' ELSE 'task_done' END"
         if kind == "own"
-        else "CASE WHEN h % 20 < 6 THEN 'request' WHEN h % 20 < 9 THEN 'view' WHEN h % 20 < 11 THEN 'click' "
-        "WHEN h % 20 < 12 THEN 'task_done' WHEN h % 20 < 15 THEN 'scroll' WHEN h % 20 < 18 THEN 'impression' ELSE 'login' END"
+        else "CASE WHEN h % 20 < 4 THEN 'request' WHEN h % 20 < 6 THEN 'view' WHEN h % 20 < 7 THEN 'click' "
+        "WHEN h % 20 < 8 THEN 'task_done' WHEN h % 20 < 12 THEN 'scroll' WHEN h % 20 < 18 THEN 'impression' ELSE 'login' END"
     )
     unit = "'u' || lpad(CAST((n * 7919) % 1000003 AS VARCHAR), 8, '0')"
     with duckdb.connect() as connection:
@@ -153,20 +153,30 @@ def compare(folder: Path, runs: int, memory: str) -> dict[str, dict[str, float]]
         for what in found:
             command = [sys.executable, "-m", "tests.benchmarks.readout", "--measure", what]
             done = subprocess.run(
-                [*command, "--folder", str(folder), "--memory", memory], check=True, capture_output=True, text=True
+                [*command, "--folder", str(folder), "--memory", memory],
+                check=True,
+                capture_output=True,
+                text=True,
             )
             found[what].append(json.loads(done.stdout))
     return {
-        what: {name: statistics.median(run[name] for run in each[1:]) for name in each[0]} for what, each in found.items()
+        what: {name: statistics.median(run[name] for run in each[1:]) for name in each[0]}
+        for what, each in found.items()
     }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--folder", type=Path, default=Path("bench-data"))
-    parser.add_argument("--rows", type=int, default=20_000_000, help="outcome rows; 100000000 for the large one")
+    parser.add_argument(
+        "--rows", type=int, default=20_000_000, help="outcome rows; 100000000 for the large one"
+    )
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--memory", default="1500MiB", help="DuckDB's limit; the process must stay below 2 GiB")
+    parser.add_argument(
+        "--memory", default="1500MiB", help="DuckDB's limit; the process must stay below 2 GiB"
+    )
     parser.add_argument("--measure", choices=("yardstick", "readout"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
