@@ -74,15 +74,7 @@ def init(
     from app.settings import FILE_NAME, load_settings
     from registry.store import everybody
 
-    if one_person is not None and admin is not None:
-        raise BadUsage("give --one-person or --admin, not both: alone, or the first of a team")
-    if role and admin is None:
-        raise BadUsage("--role goes with --admin; one person alone holds every role")
-    if one_person is None and admin is None and registry is None:
-        raise BadUsage(
-            "say who founds the registry: --one-person NAME to work alone, --admin NAME for a team"
-        )
-    name = one_person or admin
+    name = _founder(one_person, admin, role, registry)
     id = None if name is None else person_id(name)
     if (folder / FILE_NAME).exists():
         raise Refusal(
@@ -95,10 +87,11 @@ def init(
     if registry is None:
         (folder / ".fairtrial").mkdir(exist_ok=True)
     with open_workspace_registry(settings, may_be_new=True) as opened:
+        where = opened.engine.url.render_as_string(hide_password=True)
         joined = bool(everybody(opened))
         if joined and name is not None:
             raise Refusal(
-                f"the registry {settings.registry} has been founded already; leave out --one-person and --admin to join it"
+                f"the registry {where} has been founded already; leave out --one-person and --admin to join it"
             )
         if not joined:
             _found(opened, id, name, one_person=one_person is not None, role=role or ())
@@ -106,14 +99,14 @@ def init(
         Session(settings, opened, id).answer(
             {
                 "folder": str(folder),
-                "registry": settings.registry,
+                "registry": where,
                 "joined": joined,
                 "person": id,
                 "one_person": one_person is not None,
                 "written": files,
             },
             [
-                f"{'Joined' if joined else 'Founded'} the registry {settings.registry}"
+                f"{'Joined' if joined else 'Founded'} the registry {where}"
                 + ("." if id is None else f" for {name} ({id})" + (", alone." if one_person else ", admin.")),
                 f"Wrote {', '.join(str(folder / name) for name in files)}.",
                 _next(folder, id, one_person is not None, joined),
@@ -132,6 +125,21 @@ def person_id(name: str) -> str:
     if not id:
         raise BadUsage(f"{name!r} is not allowed as a name here; it needs a letter a to z or a digit")
     return id
+
+
+def _founder(
+    one_person: str | None, admin: str | None, role: list[RoleName] | None, registry: str | None
+) -> str | None:
+    """The name of who founds the registry; None where one is only joined."""
+    if one_person is not None and admin is not None:
+        raise BadUsage("give --one-person or --admin, not both: alone, or the first of a team")
+    if role and admin is None:
+        raise BadUsage("--role goes with --admin; one person alone holds every role")
+    if one_person is None and admin is None and registry is None:
+        raise BadUsage(
+            "say who founds the registry: --one-person NAME to work alone, --admin NAME for a team"
+        )
+    return one_person or admin
 
 
 def _found(

@@ -35,26 +35,22 @@ def health(experiment: ExperimentId, as_json: AsJson = False) -> None:
     from registry.plans import locked_design
     from registry.store import show
 
-    with opened() as session, working(f"Checking the logs of {experiment}"):
-        sources = session.sources
-        notice_start(session.registry, experiment, sources)
-        dossier = show(session.registry, experiment)
-        design, _ = locked_design(dossier)
-        outcomes = session.outcomes_if_any(design)
+    with opened() as session:
+        with working(f"Checking the logs of {experiment}"):
+            sources = session.sources
+            notice_start(session.registry, experiment, sources)
+            dossier = show(session.registry, experiment)
+            design, _ = locked_design(dossier)
+            outcomes = session.outcomes_if_any(design)
+            now = session.registry.clock.now()
+            found = health_of(design, sources, outcomes, now=now, experiment=experiment)
         if outcomes is None:
             note("The outcome logs are not there yet; what is checked in them is left out.")
-        found = health_of(design, sources, outcomes, now=session.registry.clock.now(), experiment=experiment)
+        standing = standing_of(dossier)
+        checked = found.model_dump(mode="json", exclude={"experiment"})
         session.answer(
-            {
-                "experiment": standing_of(dossier),
-                "health": found.word,
-                **{
-                    name: value
-                    for name, value in found.model_dump(mode="json").items()
-                    if name != "experiment"
-                },
-            },
-            [standing_of(dossier).headline, *_health_text(found)],
+            {"experiment": standing, "health": found.word, **checked},
+            [standing.headline, *_health_text(found)],
             as_json=as_json,
             failure=_failing(found),
         )
@@ -89,28 +85,30 @@ def look(
 
     if take and hold is not None:
         raise BadUsage("give --take or --hold, not both")
-    with opened(actor) as session, working(f"Reading the logs of {experiment}"):
+    with opened(actor) as session:
         registry = session.registry
         if hold is not None:
             lifecycle.hold_look(registry, session.actor, experiment, FIRST_LOOK, hold)
             session.answer_act(experiment, as_json=as_json)
             return
         if take:
-            readout = take_look(
-                registry, session.actor, experiment, session.sources, session.outcomes, session.extracts
-            )
+            who, sources, outcomes = session.actor, session.sources, session.outcomes
+            with working(f"Taking the look of {experiment}"):
+                readout = take_look(registry, who, experiment, sources, outcomes, session.extracts)
             session.answer_act(experiment, as_json=as_json, extra={"readout_sha256": readout.sha256})
             return
-        design, _ = locked_design(show(registry, experiment))
-        found = report(registry, experiment, session.sources, session.outcomes_if_any(design))
-        dossier = show(registry, experiment)
+        with working(f"Reading the logs of {experiment}"):
+            design, _ = locked_design(show(registry, experiment))
+            found = report(registry, experiment, session.sources, session.outcomes_if_any(design))
+            dossier = show(registry, experiment)
+        standing, status = standing_of(dossier), found.status
         session.answer(
             {
-                "experiment": standing_of(dossier),
-                "due": found.status is not None and found.status.due,
-                "look": _look_document(found.status),
+                "experiment": standing,
+                "due": status is not None and status.due,
+                "look": _look_document(status),
             },
-            [standing_of(dossier).headline, *_look_text(dossier, found.status)],
+            [standing.headline, *_look_text(dossier, status)],
             as_json=as_json,
         )
 
@@ -160,7 +158,9 @@ def _look_text(dossier: Dossier, status: LookStatus | None) -> list[str | Table]
     from app.formats import instant
 
     if status is None:
-        return [*next_lines(dossier)]
+        waiting = dossier.experiment.state.value == "registered"
+        said = ["The look is not due: no unit has been exposed yet."] if waiting else []
+        return [*said, *next_lines(dossier)]
     units = ", ".join(
         f"{n} of {planned}"
         for n, planned in zip(map(figure, status.enrolled), map(figure, status.planned), strict=True)

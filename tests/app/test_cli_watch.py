@@ -79,7 +79,9 @@ def test_before_any_log_a_look_is_not_due_and_says_what_comes_next(fairtrial, at
     life = at("registered")
     ran = life.ok(f"look {ID} --json").document
     assert (ran["due"], ran["look"], ran["experiment"]["state"]) == (False, None, "registered")
-    assert f"fairtrial assign {ID}" in life.ok(f"look {ID}").out
+    out = life.ok(f"look {ID}").out
+    assert "no unit has been exposed yet" in out
+    assert f"fairtrial assign {ID}" in out
 
 
 def test_a_due_look_is_taken_by_its_owner_once(fairtrial, at):
