@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from analysis.multinomial import multinomial_p_value
 from analysis.multiplicity import Family, adjust
@@ -77,7 +77,7 @@ def srm_test(observed: Sequence[int], planned: Sequence[float]) -> SRM:
             return SRM(counts, expected, None, None, None, None, unplanned, reason)
         return SRM(counts, expected, "exact multinomial", None, None, p, unplanned)
     statistic, df = _pearson(counts, expected), len(counts) - 1
-    return SRM(counts, expected, "chi-squared", statistic, df, float(chi2.sf(statistic, df)), unplanned)
+    return SRM(counts, expected, "chi-squared", statistic, df, float(chdtrc(df, statistic)), unplanned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def stratified_srm(strata: Mapping[str, Sequence[int]], planned: Sequence[float]
         reason = "no stratum has an expected count of 5 or more in each of 2 arms or more"
         return StratifiedSRM(None, None, None, (), (), tuple(left_out), reason)
     statistic, df = math.fsum(statistics), df_each * len(statistics)
-    return StratifiedSRM(statistic, df, float(chi2.sf(statistic, df)), tuple(alone), pooled, tuple(left_out))
+    return StratifiedSRM(statistic, df, float(chdtrc(df, statistic)), tuple(alone), pooled, tuple(left_out))
 
 
 @dataclass(frozen=True, slots=True)
