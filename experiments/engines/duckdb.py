@@ -6,6 +6,7 @@ import glob
 import hashlib
 import re
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -19,6 +20,9 @@ from experiments.problems import Invalid, Problem
 from experiments.sql import Step, ident, text, texts
 
 Row = tuple[Any, ...]
+
+LOCK_WAITS = (0.2, 0.4, 0.8)
+"""Seconds between attempts to open a DuckDB file that a writer holds; live logs are better kept as Parquet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +139,21 @@ class DuckDB:
             if not database.exists():
                 raise ValueError(f"no file {database}")
             alias = f"logs_{len(self._attached)}"
-            self._connection.execute(f"ATTACH {text(key)} AS {alias} (READ_ONLY)")
+            self._attach(f"ATTACH {text(key)} AS {alias} (READ_ONLY)")
             self._attached[key] = alias
         return ".".join([self._attached[key], *(ident(part) for part in table.split("."))])
+
+    def _attach(self, sql: str) -> None:
+        """Attach a file that another process may be writing to just now; its lock names the holder."""
+        for wait in (*LOCK_WAITS, None):
+            try:
+                self._connection.execute(sql)
+            except duckdb.IOException as error:
+                if wait is None or "lock" not in str(error):
+                    raise
+                time.sleep(wait)
+            else:
+                return
 
     def _frame(self, name: str, frame: str, place: Place) -> str:
         if frame not in place.frames:

@@ -72,20 +72,56 @@ def test_exposures_repeated_a_hundredfold_change_nothing_but_their_count(tmp_pat
     assert once.flow == hundredfold.flow
 
 
+@pytest.mark.parametrize("place", [0, 41, 99], ids=["first exposed", "in between", "last exposed"])
 @pytest.mark.parametrize(
     ("microseconds_after", "counts"),
     [(-1, False), (0, True), (7 * 86_400_000_000 - 1, True), (7 * 86_400_000_000, False)],
 )
 def test_the_window_is_half_open_to_the_microsecond(
-    tmp_path: Path, microseconds_after: int, counts: bool
+    tmp_path: Path, microseconds_after: int, counts: bool, place: int
 ) -> None:
-    rows = assignments(100)
-    outcomes = events(rows.iloc[[1]], "buy").assign(
-        occurred_at=rows.assigned_at.iloc[1] + pd.Timedelta(microseconds=microseconds_after)
+    """Also of the units whose windows bound the scan, where the value of nanoseconds would be cut as well."""
+    rows = assignments(100).astype({"assigned_at": "datetime64[ns, UTC]"})
+    rows["assigned_at"] += pd.Timedelta(nanoseconds=400)
+    outcomes = events(rows.iloc[[place]], "buy").assign(
+        occurred_at=rows.assigned_at.iloc[place] + pd.Timedelta(microseconds=microseconds_after)
     )
-    elsewhere = events(rows.iloc[[2]], "buy")
-    trial = small_trial(tmp_path, {"assignments": rows, "outcomes": pd.concat([outcomes, elsewhere])})
-    assert trial.readout().primary[0].treatment_value.successes == int(counts)
+    elsewhere = events(rows.iloc[[2, 3]], "ping")
+    taken = small_trial(tmp_path, {"assignments": rows, "outcomes": pd.concat([outcomes, elsewhere])}).take()
+    found = taken.evidence.outcomes
+    assert found is not None
+    family = found.family(0)
+    assert family is not None
+    assert sum(sums.sums[0] for sums in family.arms) == int(counts)
+
+
+def test_each_metric_counts_in_its_own_window(tmp_path: Path) -> None:
+    rows = assignments(100)
+    logged = [events(rows, "visit", after=f"{hours}h") for hours in (0, 23, 24, 47, 48, 49)]
+    readout = small_trial(
+        tmp_path,
+        {"assignments": rows, "outcomes": pd.concat([*logged, events(rows.iloc[:20], "buy")])},
+        design={"secondary": {"metrics": ["visits", "early", "returned"]}, "window": "7d"},
+        metrics={
+            "early": {
+                "type": "count",
+                "direction": "higher",
+                "event": "visit",
+                "window": "24h",
+                "unit": "visits",
+            },
+            "returned": {
+                "type": "retention",
+                "direction": "higher",
+                "event": "visit",
+                "starts": "49h",
+                "window": "50h",
+                "baseline": {"mean": 0.5, "source": "made up"},
+            },
+        },
+    ).readout()
+    values = {one.metric: one.control_value.value for one in readout.secondary}
+    assert values == {"visits@1": 6.0, "early@1": 2.0, "returned@1": 1.0}
 
 
 @pytest.mark.parametrize(("microseconds_after", "fate"), [(-1, Fate.ANALYSED), (0, Fate.AFTER_CUT_OFF)])

@@ -162,34 +162,32 @@ def us(hours: float) -> int:
     return round((START - EPOCH + timedelta(hours=hours)).total_seconds() * 1e6)
 
 
-times = st.one_of(
-    st.none(),
-    st.sampled_from([us(h) for h in (0, 1, 5, 6, 7, 12, 13, 24, 30)]),
-    st.integers(us(0), us(40)),
-)
+# Mostly sound rows, so that many units come through to their values, and every fault now and then.
+edges = [us(hours) for hours in (0, 1, 5, 6, 7, 12, 13)]
+times = st.one_of(st.sampled_from([*edges, *edges, None]), st.integers(us(0), us(14)))
 sure_times = st.one_of(
     st.sampled_from([us(h) + d for h in (0, 1, 2, 5, 6, 7, 8, 12, 13, 18) for d in (-1, 0, 1)]),
-    st.integers(us(-2), us(40)),
+    st.integers(us(0), us(20)),
 )
-units = st.sampled_from([None, "a", "b", "c", "d", "e", "f"])
-arms = st.sampled_from([*ARMS, *ARMS, *ARMS, "ghost", None])
-assigned_rows = st.lists(
-    st.builds(Assigned, units, arms, times, arms, st.sampled_from([None, "NL", "XX", "(none)"])), max_size=14
-)
-exposed_rows = st.lists(st.builds(Exposed, units, times), max_size=12)
+units = st.sampled_from([*"abcdef", *"abcdef", None])
+arms = st.sampled_from([*ARMS * 5, "ghost", None])
+countries = st.sampled_from([None, "NL", "NL", "XX", "(none)"])
+assigned_rows = st.lists(st.builds(Assigned, units, arms, times, arms, countries), min_size=3, max_size=10)
+exposed_rows = st.lists(st.builds(Exposed, units, times), min_size=3, max_size=12)
 happened_rows = st.lists(
     st.builds(
         Happened,
         units,
-        st.sampled_from(["visit", "pay", "other"]),
-        st.one_of(st.none(), sure_times),
-        st.one_of(st.none(), st.sampled_from([0.0, -1.5, 2.25, 1e6, 0.1])),
+        st.sampled_from(["visit", "pay", "pay", "other"]),
+        st.one_of(st.none(), sure_times, sure_times, sure_times),
+        st.sampled_from([None, None, 0.0, -1.5, 2.25, 1e6, 0.1]),
     ),
-    max_size=25,
+    min_size=5,
+    max_size=30,
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     assigned=assigned_rows,
     exposed=exposed_rows,
@@ -198,8 +196,8 @@ happened_rows = st.lists(
     differs=st.sampled_from(["keep", "exclude"]),
     exposures=st.booleans(),
     eligible=st.booleans(),
-    before=st.one_of(st.none(), st.sampled_from([us(6), us(13)])),
-    watermark=st.sampled_from([None, us(14), us(20), us(60)]),
+    before=st.sampled_from([None, None, us(6), us(13)]),
+    watermark=st.sampled_from([None, us(14), us(20), us(60), us(60)]),
 )
 def test_fates_values_and_moments_are_those_of_the_second_implementation(
     assigned: list[Assigned],

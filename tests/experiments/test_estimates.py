@@ -172,6 +172,38 @@ def test_a_relative_margin_tests_the_multiple_of_control(tmp_path: Path) -> None
     assert (guarded.state == "Within margin") is bool(expected.pvalue < 0.025)
 
 
+@pytest.mark.parametrize("metric", ["latency", "click_rate", "converted", "visits", "basket"])
+@pytest.mark.parametrize("kind", ["absolute", "relative"])
+@pytest.mark.parametrize("size", [0.02, 0.2, 0.6])
+def test_every_kind_of_metric_is_within_its_margin_exactly_when_its_test_rejects_there(
+    tmp_path: Path, metric: str, kind: str, size: float
+) -> None:
+    random = np.random.default_rng(6)
+    rows = assignments(600)
+    logged = [
+        events(rows[random.random(600) < 0.3], "buy"),
+        events(rows, "solved", (random.random(600) < 0.4) * 1.0),
+    ]
+    for event, times in (("request", 4), ("view", 3), ("click", 1), ("visit", 2), ("pay", 1)):
+        for hour in range(times):
+            some = rows[random.random(600) < 0.7]
+            logged.append(
+                events(some, event, np.round(random.gamma(4, 10, len(some)), 2), after=f"{hour + 1}h")
+            )
+    baseline = {"latency": 90.0, "click_rate": 0.33, "converted": 0.3, "visits": 1.4, "basket": 40.0}[metric]
+    margin = {"relative": size} if kind == "relative" else {"absolute": size * baseline}
+    design = {"primary": {"metric": "solved", "mde": 0.1}, **guardrail(metric, margin)}
+    guarded = readout_of(tmp_path, rows, pd.concat(logged), **design).guardrails[0]
+    low, high = bounds(guarded)
+    limit = guarded.limit or 0.0
+    assert guarded.p_value is not None
+    inside = low > limit if guarded.direction == "higher" else high < limit
+    assert inside is bool(guarded.p_value < 0.025) is (guarded.state == "Within margin")
+    assert guarded.interval is not None
+    assert guarded.interval.level == pytest.approx(0.95)
+    assert guarded.scale == kind
+
+
 @pytest.mark.parametrize(
     ("shift", "state"), [(0.0, "Within margin"), (4.0, "Beyond margin"), (1.2, "Margin not ruled out")]
 )

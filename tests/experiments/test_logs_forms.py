@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -402,3 +404,31 @@ def test_nothing_is_left_in_the_working_directory(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(elsewhere)
     trial.take()
     assert list(elsewhere.iterdir()) == []
+
+
+HOLD = """
+import duckdb, sys, time
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(0.3, True), (30.0, False)])
+def test_a_database_that_a_writer_holds_is_tried_again_and_its_holder_named(
+    tmp_path: Path, seconds: float, opens: bool
+) -> None:
+    trial = in_duckdb(tmp_path / "logs", *population())
+    file = tmp_path / "logs" / "logs.duckdb"
+    file.chmod(0o600)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file), str(seconds)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        if opens:
+            assert trial.take().evidence.outcomes is not None
+        else:
+            with pytest.raises(Invalid, match=f"PID {holder.pid}"):
+                trial.take()
+        holder.kill()

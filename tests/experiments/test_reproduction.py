@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from experiments import estimates
+from experiments.looking import take_look
+from experiments.problems import Invalid
 from experiments.readout import Readout
 from experiments.reproduction import Verification, verify_readout
 from tests.experiments.laboratory import Trial, assignments, events, small_trial
@@ -266,3 +268,15 @@ def test_a_look_stopped_by_hand_reproduces_at_its_own_cut_off(tmp_path: Path) ->
     readout = Readout.of_document(trial.readout(extract=extract, stopped_at=stopped).document())
     found = verified(trial, readout, extract)
     assert (found.answer, found.extract) == ("IDENTICAL", "reproduces")
+
+
+def test_a_file_that_changes_while_it_is_read_is_no_source_of_a_readout(tmp_path: Path) -> None:
+    trial = trial_on_disk(tmp_path)
+    file = tmp_path / "events.parquet"
+    with pytest.raises(Invalid, match="was changed while it was read"):
+        take_look(
+            trial.design,
+            trial.sources,
+            trial.outcomes,
+            before_outcomes=lambda _: pd.read_parquet(file).to_parquet(file, compression="gzip"),
+        )
