@@ -377,6 +377,34 @@ def test_with_several_treatments_an_interval_excludes_the_null_exactly_when_its_
         assert readout.verdict.ships == max(ships, key=estimates.__getitem__)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "rejected"),
+    [
+        ((0.010, 0.020, 0.040), (True, True, True)),  # below 0.05/3, 0.05/2 and 0.05
+        (
+            (0.010, 0.030, 0.040),
+            (True, False, False),
+        ),  # the second is above 0.05/2 and ends it, though the third is below
+        ((0.040, 0.020, 0.010), (True, True, True)),
+        ((0.020, 0.020, 0.020), (False, False, False)),
+    ],
+)
+def test_holm_goes_down_step_by_step(
+    tmp_path: Path, wanted: tuple[float, ...], rejected: tuple[bool, ...]
+) -> None:
+    n = 400
+    spread = 10 * stats.norm.ppf((np.arange(n) + 0.5) / n)
+    error = np.sqrt(2 * spread.var(ddof=1) / n)
+    shifts = [0.0, *(stats.t.isf(p / 2, 2 * n - 2) * error for p in wanted)]
+    rows, _ = several(4 * n, (0.0,) * 4, 1)
+    logged = events(rows, "pay", np.round(np.repeat(spread, 4) + np.resize(shifts, 4 * n), 6))
+    readout = readout_of(tmp_path, rows, logged, **ARMS3, primary={"metric": "revenue", "mde": 2.0})
+    assert [one.p_value for one in readout.primary] == pytest.approx(wanted, rel=1e-4)
+    assert [bounds(one)[0] > 0 for one in readout.primary] == list(rejected)
+    assert [one.state == "Improved" for one in readout.primary] == list(rejected)
+    assert [(one.adjusted_p_value or 1) < 0.05 for one in readout.primary] == list(rejected)
+
+
 def test_of_two_treatments_that_may_ship_the_declared_rule_names_one(tmp_path: Path) -> None:
     rows, logged = several(4_000, (0.0, 3.0, 5.0, 0.0), 1)
     for rule, ships in (("largest effect", "strong"), ("first listed", "mild")):

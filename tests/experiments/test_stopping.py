@@ -286,3 +286,17 @@ def test_the_last_complete_partition_is_the_watermark(tmp_path: Path, marked: bo
         assert not trial.status().due
         (gone / "_SUCCESS").touch()
     assert trial.status().due
+
+
+def test_every_treatment_needs_its_information(tmp_path: Path) -> None:
+    """In the first week one of two treatments gets half of what it needs; allocation is checked elsewhere."""
+    rows = assignments(150, days=14)
+    rows["arm"] = ["control", "mild", "strong"] * 50
+    late = (rows.arm == "strong") & (rows.assigned_at < MONDAY + 7 * DAY) & (rows.index % 2 == 0)
+    arms = [{"name": "control"}, {"name": "mild"}, {"name": "strong"}]
+    status = live(tmp_path, rows[~late], watermark=day(60), arms=arms).status()
+    assert status.cut_off.before_us == microseconds(day(14))
+    assert status.enrolled[2] < status.enrolled[1]
+    assert live(
+        tmp_path / "all", rows, watermark=day(60), arms=arms
+    ).status().cut_off.before_us == microseconds(day(7))

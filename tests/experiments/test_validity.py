@@ -248,6 +248,20 @@ def test_the_outcomes_of_an_invalid_cohort_are_never_opened_as_values(tmp_path: 
     assert not any('"value"' in statement.sql for statement in taken.statements)
 
 
+def test_the_outcomes_of_a_held_look_are_never_read(tmp_path: Path) -> None:
+    rows = assignments(100)
+    rows.loc[0, "arm"] = "ghost"
+    trial = small_trial(
+        tmp_path,
+        {"assignments": rows, "outcomes": events(rows, "pay", float("inf"))},
+        design={"primary": {"metric": "revenue", "mde": 1.0}},
+    )
+    reads: list[int] = []
+    taken = take_look(trial.design, trial.sources, trial.outcomes, before_outcomes=reads.append)
+    assert taken.is_held
+    assert reads == []
+
+
 def test_the_read_of_outcomes_is_announced_with_the_number_of_units(tmp_path: Path) -> None:
     rows = assignments(100)
     trial = small_trial(tmp_path, {"assignments": rows, "outcomes": events(rows, "buy")})
