@@ -36,7 +36,7 @@ test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: setup
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not postgres and not browser"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=everyday -m "not slow and not postgres and not browser"
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.readout $(BENCH)

@@ -21,7 +21,9 @@ def _check_packages() -> None:
             foreign.append(f"{name} is taken from {found or 'nowhere'}, not from {here / name}")
     if foreign:
         raise ImportError(
-            "Fairtrial's packages are shadowed: " + "; ".join(foreign) + ". Remove or rename the other package, or start Python "
+            "Fairtrial's packages are shadowed: "
+            + "; ".join(foreign)
+            + ". Remove or rename the other package, or start Python "
             "in another folder."
         )
 

@@ -154,7 +154,9 @@ def fate_step(design: Design, assigned_units: str, first_exposures: str | None, 
                 f"{several} AND (lowest_agreeing IS NULL OR lowest_agreeing <> highest_agreeing)",
             )
         )
-        first = f"CASE WHEN {several} THEN coalesce(first_agreeing, first_assignment) ELSE first_assignment END"
+        first = (
+            f"CASE WHEN {several} THEN coalesce(first_agreeing, first_assignment) ELSE first_assignment END"
+        )
     if delivered and rules.delivered_differs == "exclude":
         cases.append((Fate.DELIVERED_DIFFERS, "differing_rows > 0"))
     exposed = "assigned_us"

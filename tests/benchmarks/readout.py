@@ -41,13 +41,16 @@ UNITS = 1_000_000
 THREADS = 2
 TARGET = 1.2
 
-CATALOGUE = """
-metrics:
-  - {name: task_success, version: 1, type: conversion, event: task_done, direction: higher, window: 7d, baseline: {mean: 0.5, source: the generator}}
-  - {name: latency, version: 1, type: mean, event: request, direction: lower, unit: ms, decimals: 1, window: 7d, baseline: {mean: 92, sd: 30, source: the generator}}
-  - {name: views, version: 1, type: count, event: view, direction: higher, unit: views, window: 7d, baseline: {mean: 1, sd: 1, source: the generator}}
-  - {name: spend, version: 1, type: sum, event: click, direction: higher, unit: EUR, decimals: 1, window: 7d, baseline: {mean: 40, sd: 60, source: the generator}}
-"""
+METRIC = "  - {{name: {}, version: 1, type: {}, event: {}, direction: {}, window: 7d, {}, baseline: {{{}, source: the generator}}}}\n"
+CATALOGUE = "metrics:\n" + "".join(
+    METRIC.format(*fields)
+    for fields in (
+        ("task_success", "conversion", "task_done", "higher", "decimals: 0", "mean: 0.5"),
+        ("latency", "mean", "request", "lower", "unit: ms, decimals: 1", "mean: 92, sd: 30"),
+        ("views", "count", "view", "higher", "unit: views", "mean: 1, sd: 1"),
+        ("spend", "sum", "click", "higher", "unit: EUR, decimals: 1", "mean: 40, sd: 60"),
+    )
+)
 
 DESIGN = """
 title: Benchmark of the readout query

@@ -123,7 +123,9 @@ def _unit(unit: str, rows: list[Assigned], first_exposure: dict[str, int], rules
 def _first_attribute(rows: list[Assigned]) -> str | None:
     """Of the earliest row; a row without a time comes last, and of two at once the smaller value, none last."""
     far = 1 << 62
-    first = min(rows, key=lambda row: (far if row.at is None else row.at, row.attribute is None, row.attribute or ""))
+    first = min(
+        rows, key=lambda row: (far if row.at is None else row.at, row.attribute is None, row.attribute or "")
+    )
     return first.attribute
 
 
