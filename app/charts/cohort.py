@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from app.charts.drawing import WIDTH, Columns, Drawn, Record, composed, data, finished
+from app.charts.drawing import WIDTH, Columns, Drawn, Record, composed, data, finished, pixels
 from app.charts.palette import BLUE, GREY, INK, MUTED
 from app.formats import count, p_clause, share
 from experiments.readout import ArmUnits, Check
@@ -59,16 +59,16 @@ def allocation_bar(units: Sequence[ArmUnits], check: Check | None = None, *, wid
         layer=[
             base.mark_rect().encode(
                 x=alt.X("value:Q", scale=x, axis=axis),
-                x2=alt.datum(0),
+                x2=alt.X2Datum(0),
                 y=alt.Y("top:Q", scale=y, axis=None),
-                y2="bottom:Q",
+                y2=alt.Y2("bottom:Q"),
                 color=alt.Color("colour:N", scale=None),
             ),
             base.mark_tick(orient="vertical", thickness=3, size=34, color=INK.light, opacity=1).encode(
                 x=alt.X("planned:Q", scale=x, axis=axis), y=row
             ),
             base.mark_text(align="left", baseline="middle", dy=-25, limit=width).encode(
-                x=alt.value(0), y=row, text="words:N"
+                x=pixels(0), y=row, text=alt.Text("words:N")
             ),
         ]
     ).properties(width=width, height=56 * len(units))
@@ -111,9 +111,9 @@ def unit_flow(units: Sequence[ArmUnits], *, width: int = WIDTH) -> Drawn:
     row = alt.Y("row:Q", scale=y, axis=None)
     bars = base.mark_rect().encode(
         x=alt.X("value:Q", scale=x, axis=None),
-        x2=alt.datum(0),
+        x2=alt.X2Datum(0),
         y=alt.Y("top:Q", scale=y, axis=None),
-        y2="bottom:Q",
+        y2=alt.Y2("bottom:Q"),
         color=alt.Color("colour:N", scale=None),
     )
     chart = alt.LayerChart(
@@ -121,12 +121,12 @@ def unit_flow(units: Sequence[ArmUnits], *, width: int = WIDTH) -> Drawn:
             bars,
             alt.Chart(data(heads, _HEAD_COLUMNS))
             .mark_text(align="left", baseline="middle", fontWeight="bold")
-            .encode(x=alt.value(0), y=row, text="words:N"),
+            .encode(x=pixels(0), y=row, text=alt.Text("words:N")),
             base.mark_text(align="right", baseline="middle", limit=gutter - 8, color=MUTED.light).encode(
-                x=alt.value(gutter - 6), y=row, text="arm:N"
+                x=pixels(gutter - 6), y=row, text=alt.Text("arm:N")
             ),
             base.mark_text(align="left", baseline="middle", dx=5).encode(
-                x=alt.X("value:Q", scale=x, axis=None), y=row, text="words:N"
+                x=alt.X("value:Q", scale=x, axis=None), y=row, text=alt.Text("words:N")
             ),
         ]
     ).properties(width=width, height=19 * (line + 1))

@@ -46,6 +46,11 @@ def data(records: Sequence[Record], allowed: Sequence[str]) -> alt.InlineData:
     return alt.InlineData(values=[dict(record) for record in records])
 
 
+def pixels(at: float) -> alt.XValue:
+    """A place across the chart that does not depend on the data."""
+    return alt.XValue(at)  # type: ignore[no-untyped-call]
+
+
 def composed(draw: Callable[_Arguments, Drawn]) -> Callable[_Arguments, Drawn]:
     """A chart function without altair's check of every part as it is made, which takes longer than the drawing.
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import altair as alt
 
-from app.charts.drawing import WIDTH, Record, data
+from app.charts.drawing import WIDTH, Record, data, pixels
 from app.charts.palette import INK, LANE, MUTED, TONES
 from app.formats import THIN, Quantity, finite
 from app.readings import Reading
@@ -102,7 +102,7 @@ def panel(
     layers += [
         shown.transform_filter("isValid(datum.low) && isValid(datum.high)")
         .mark_rule(strokeWidth=2.5)
-        .encode(x=_on("low", x), x2="high:Q", y=y, color=colour),
+        .encode(x=_on("low", x), x2=alt.X2("high:Q"), y=y, color=colour),
         *_ends(rows, quantity, low, high, x, y),
         shown.transform_filter("isValid(datum.estimate)")
         .mark_point(filled=True, size=95, opacity=1)
@@ -146,12 +146,12 @@ def _lanes(rows: int, quantity: Quantity, overall: float | None, y: alt.Y) -> li
     base = alt.Chart(data(strips, ("row", "top", "bottom")))
     top = _on("top", y)
     lanes = [
-        base.mark_rect(color=LANE.light).encode(y=top, y2="bottom:Q"),
-        base.mark_rule(color=INK.light).encode(x=alt.datum(0), y=top, y2="bottom:Q"),
+        base.mark_rect(color=LANE.light).encode(y=top, y2=alt.Y2("bottom:Q")),
+        base.mark_rule(color=INK.light).encode(x=alt.XDatum(0), y=top, y2=alt.Y2("bottom:Q")),
     ]
     if overall is not None:
         dashed = base.mark_rule(color=MUTED.light, strokeWidth=1.5, strokeDash=[4, 3])
-        lanes.append(dashed.encode(x=alt.datum(quantity.shown(overall)), y=top, y2="bottom:Q"))
+        lanes.append(dashed.encode(x=alt.XDatum(quantity.shown(overall)), y=top, y2=alt.Y2("bottom:Q")))
     return lanes
 
 
@@ -181,7 +181,7 @@ def _declared(
     base = alt.Chart(data(records, _LINE_COLUMNS))
     drawn = [
         base.mark_rule(strokeWidth=2.5, strokeDash=[4, 2], color=INK.light).encode(
-            x=x, y=_on("top", y), y2="bottom:Q"
+            x=x, y=_on("top", y), y2=alt.Y2("bottom:Q")
         )
     ]
     for align in _ALIGNMENTS:
@@ -190,7 +190,7 @@ def _declared(
         drawn.append(
             base.transform_filter(f"datum.align == '{align}'")
             .mark_text(align=align, baseline="middle", dy=_UNDER, fontSize=11, color=INK.light)
-            .encode(x=x, y=y, text="label:N")
+            .encode(x=x, y=y, text=alt.Text("label:N"))
         )
     return drawn
 
@@ -200,12 +200,12 @@ def _words(shown: alt.Chart, rows: Sequence[Row], y: alt.Y, colour: alt.Color, w
     return [
         shown.mark_text(
             align="left", baseline="middle", dy=_NAME, fontWeight="bold", limit=width - reserved - 12
-        ).encode(x=alt.value(0), y=y, text="name:N"),
+        ).encode(x=pixels(0), y=y, text=alt.Text("name:N")),
         shown.mark_text(align="left", baseline="middle", dy=_NUMBERS, color=MUTED.light, limit=width).encode(
-            x=alt.value(0), y=y, text="numbers:N"
+            x=pixels(0), y=y, text=alt.Text("numbers:N")
         ),
         shown.mark_text(align="right", baseline="middle", dy=_NAME, fontWeight="bold").encode(
-            x=alt.value(width), y=y, text="words:N", color=colour
+            x=pixels(width), y=y, text=alt.Text("words:N"), color=colour
         ),
     ]
 

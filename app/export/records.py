@@ -90,10 +90,8 @@ def exclusions_table(units: Sequence[ArmUnits]) -> Table:
 
 
 def flow_table(flow: Mapping[str, int]) -> Table:
-    records: list[dict[str, Cell]] = [
-        {"What became of them": name, "Units": count(n)} for name, n in flow.items()
-    ]
-    return table("Every unit of the log, all arms together", records, numeric=("Units",))
+    records: list[dict[str, Cell]] = [{"What": name, "Count": count(n)} for name, n in flow.items()]
+    return table("What the logs held, all arms together", records, numeric=("Count",))
 
 
 def amendments_table(amendments: Sequence[Mapping[str, Any]]) -> Table:

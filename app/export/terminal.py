@@ -145,8 +145,13 @@ def _parts(page: Page, sha256: str) -> Iterator[RenderableType]:
     for section in page.sections:
         yield Text("")
         yield Text(section.heading.upper(), style="bold")
+        prose = True
         for block in section.blocks:
-            yield from _block(block)
+            for part in _block(block):
+                if not (prose and isinstance(part, Prose)):
+                    yield Text("")
+                prose = isinstance(part, Prose)
+                yield part
 
 
 def _because(page: Page) -> list[Prose]:
@@ -158,26 +163,27 @@ def _block(block: Block) -> Iterator[RenderableType]:
         case Words(text):
             yield Prose(text)
         case Bullets(items):
-            yield Text("")
             bullets = RichTable.grid(padding=(0, 1))
             for item in items:
                 bullets.add_row("•", Prose(item))
             yield bullets
         case Table():
             if block.rows:
-                yield Text("")
                 yield Fitted(block)
         case Folded():
             for table in block.tables:
-                yield Text("")
                 yield Fitted(table)
         case Code() | Figure():
             return
 
 
 def _plain(cell: Cell) -> str:
-    """A cell in one column; the counts behind a value stand in the table of the arms."""
-    return cell.value if isinstance(cell, Counted) else str(cell)
+    """A cell in one column; the counts behind a value stand in the table of the arms, an icon stays with its word."""
+    if isinstance(cell, Counted):
+        return cell.value
+    if isinstance(cell, Reading):
+        return str(cell).replace(" ", "\N{NO-BREAK SPACE}", 1) if cell.icon else cell.words
+    return cell
 
 
 def _style(cell: Cell) -> str:
@@ -185,7 +191,7 @@ def _style(cell: Cell) -> str:
 
 
 def _folded(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 8), break_on_hyphens=False) or [""]
+    return textwrap.wrap(text, max(width, 1), break_on_hyphens=False) or [""]
 
 
 def _indented(line: str, width: int) -> Iterator[Text]:

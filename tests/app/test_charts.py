@@ -11,7 +11,7 @@ import pytest
 
 from app import charts
 from app.charts import drawing, palette
-from experiments.readout import Readout
+from experiments.readout import Comparison, Readout
 from tests.app import samples
 from tests.app.samples import SAMPLES
 
@@ -135,6 +135,39 @@ def test_the_picture_shows_the_words_and_numbers_of_every_row() -> None:
         assert words in text
 
 
+@pytest.mark.parametrize(
+    ("comparison", "words"),
+    [
+        (samples.latency(), "Within the margin of 20\u00a0ms (upper limit +11.0\u00a0ms)."),
+        (samples.revenue(), "Within the margin of 1\u00a0EUR (lower limit −0.53\u00a0EUR)."),
+        (
+            samples.latency(
+                state="Margin not ruled out", estimate=14.0, interval=samples.interval(2.0, 26.4)
+            ),
+            "Margin not ruled out: could be worse by up to 26\u00a0ms; the limit is 20\u00a0ms.",
+        ),
+        (
+            samples.latency(state="Beyond margin", estimate=41.2, interval=samples.interval(33.1, 49.3)),
+            "Beyond the margin of 20\u00a0ms: +41.2\u00a0ms (95% CI +33.1 to +49.3), upper limit +49.3\u00a0ms.",
+        ),
+        (
+            samples.latency(
+                state="Missing", estimate=None, interval=None, not_computed="no requests in an arm"
+            ),
+            "Missing: no requests in an arm.",
+        ),
+        (
+            samples.latency(state="Missing", not_computed="more than 5% of an arm has no value"),
+            "Missing: more than 5% of an arm has no value; +6.1\u00a0ms (95% CI +1.2 to +11.0); margin 20\u00a0ms.",
+        ),
+    ],
+)
+def test_a_guardrail_says_what_its_interval_says_of_the_margin(comparison: Comparison, words: str) -> None:
+    assert charts.guardrail_forest([comparison]).sentence == f"p95_latency@1: {words}".replace(
+        "p95_latency@1", comparison.label
+    )
+
+
 def test_a_row_without_an_interval_has_words_and_a_margin_but_no_mark() -> None:
     missing = samples.not_measured().guardrails[-1]
     drawn = charts.guardrail_forest([missing])
@@ -153,10 +186,15 @@ def test_the_interval_is_drawn_where_the_readout_has_it() -> None:
 
 @pytest.mark.parametrize(("direction", "turned"), [("higher", False), ("lower", True)])
 def test_better_is_at_the_right(direction: str, turned: bool) -> None:
-    chart = charts.primary_forest([samples.primary(direction=direction)]).chart
-    found = re.findall(r"'reverse': (True|False)", str(charts.spec(chart)))
-    assert str(turned) in found
-    assert "better →" in str(charts.spec(chart))
+    document = charts.spec(charts.primary_forest([samples.primary(direction=direction)]).chart)
+    scales = [
+        layer["encoding"]["x"]["scale"]
+        for layer in document["layer"]
+        if "scale" in layer["encoding"].get("x", {})
+    ]
+    assert scales
+    assert {scale["reverse"] for scale in scales} == {turned}
+    assert "better →" in str(document)
 
 
 def test_the_margin_and_the_planned_effect_are_on_their_own_sides() -> None:

@@ -24,6 +24,7 @@ from app.export import FORMS, file_name, render
 from app.export.blocks import Bullets, Code, Counted, Folded, Page, Table, Words
 from app.export.page import page_of
 from app.formats import count, p_value, quantities
+from app.readings import Reading
 from experiments.readout import Comparison, Readout
 from tests.app import samples
 from tests.app.samples import SAMPLES, rendered
@@ -123,8 +124,11 @@ def test_the_terminal_breaks_no_number_and_stays_within_its_width(sample: str) -
         for row in table.rows:
             for column, cell in zip(table.columns, row, strict=True):
                 if column.numeric:
-                    plain = cell.value if isinstance(cell, Counted) else str(cell)
-                    assert set(plain.split(" ")) <= words
+                    value = cell.value if isinstance(cell, Counted) else str(cell)
+                    assert set(value.split(" ")) <= words
+                if isinstance(cell, Reading):
+                    assert set(str(cell).replace(" ", "\u00a0", 1 if cell.icon else 0).split(" ")) <= words
+    assert "…" not in written.replace("9f3c1e5a7b2d…", "").replace("… CONTINUE", "")
 
 
 def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], float]]:
@@ -265,10 +269,6 @@ def test_no_effect_is_anywhere_in_a_readout_that_withholds_it(sample: str, form:
     assert "No effect is reported" in shown
 
 
-def leaking(**changes: Any) -> Readout:
-    return samples.invalid(**changes)
-
-
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
@@ -297,7 +297,40 @@ def test_an_invalid_readout_that_holds_an_effect_is_refused_in_every_form(
     with pytest.raises(
         ValueError, match=rf"verdict INVALID: no effect is allowed in the readout, found in .*{place}"
     ):
-        render(leaking(**changes), form)
+        render(samples.invalid(**changes), form)
+
+
+NUMBERLESS = {
+    **dict.fromkeys(("estimate", "interval", "p_value", "relative", "relative_interval")),
+    "control_value": samples.arm("control", 100, None),
+    "treatment_value": samples.arm("treatment", 100, None),
+}
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        {"estimate": 0.01},
+        {"interval": samples.interval(0.0, 0.02)},
+        {"p_value": 0.2},
+        {"adjusted_p_value": 0.2},
+        {"relative": 0.1},
+        {"relative_interval": samples.interval(0.0, 0.2)},
+        {"unadjusted_estimate": 0.01},
+        {"unadjusted": samples.interval(0.0, 0.02)},
+        {"control_value": samples.arm("control", 100, 0.2)},
+        {"treatment_value": samples.arm("treatment", 100, 0.2)},
+        {"control_value": samples.arm("control", 100, None, successes=20)},
+        {"treatment_value": samples.arm("treatment", 100, None, successes=20)},
+        {"control_value": samples.arm("control", 100, None, sd=0.4)},
+        {"treatment_value": samples.arm("treatment", 100, None, sd=0.4)},
+    ],
+    ids=lambda leak: next(iter(leak)),
+)
+def test_any_single_number_of_an_outcome_is_found(leak: dict[str, Any]) -> None:
+    render(samples.invalid(primary=(samples.primary(**NUMBERLESS),)), "json")
+    with pytest.raises(ValueError, match=r"found in primary\[0\]"):
+        render(samples.invalid(primary=(samples.primary(**(NUMBERLESS | leak)),)), "json")
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
@@ -427,7 +460,7 @@ def test_an_empty_readout_says_what_is_missing() -> None:
 def test_a_guardrail_that_is_missing_says_why() -> None:
     for form in ("text", "markdown", "html"):
         shown = words_of("not_measured", form)
-        assert "! Missing" in shown
+        assert "! Missing" in shown.replace("\u00a0", " ")
         assert {"not", "computed:", "no", "requests", "in", "an", "arm"} <= set(shown.split())
 
 
