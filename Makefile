@@ -30,7 +30,7 @@ demo: setup
 	@$(BIN)/fairtrial demo --replace
 
 app: setup
-	@$(BIN)/fairtrial app
+	@$(BIN)/fairtrial app demo-output
 
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -200,7 +200,7 @@ def joins(design: Design, reading: Reading) -> Check:
     share = int(joined) / int(units) if units else 0.0
     return Check(
         name="Join rate",
-        result="not applicable" if units == 0 else "hold" if share < least else "pass",
+        result="not applicable" if units == 0 else "hold" if share < least or joined == 0 else "pass",
         detail=f"{share:.1%} of {int(units):,} exposed units have a row in the outcome logs",
         rule=rule,
     )

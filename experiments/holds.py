@@ -40,15 +40,20 @@ def join_check(design: Design, reading: Reading) -> Check:
     """
     with_any, units = join_rate(reading.engine)
     least = design.written.validity.minimum_join_rate
-    if units and with_any < least * units:
-        with_any = _units_anywhere(reading)
+    where = "a row of a declared event in reach"
+    if units and (with_any == 0 or with_any < least * units):
+        with_any, where = _units_anywhere(reading), "any row in the outcome logs"
     share = with_any / units if units else 0.0
     return Check(
         name="Join rate",
-        result="hold" if share < least else "pass",
-        detail=f"{share:.1%} of {units:,} analysed units have any row in the outcome logs",
-        rule=f"at least {least:.1%}, arms pooled; below it the unit ids do not match",
+        result="hold" if with_any == 0 or share < least else "pass",
+        detail=f"{share:.1%} of {units:,} analysed units have {where}",
+        rule=f"{_least_join(least)}, arms pooled; below it the unit ids do not match",
     )
+
+
+def _least_join(least: float) -> str:
+    return f"at least {least:.1%}" if least else "more than none"
 
 
 def oddity_check(oddity: Oddity, limit: float) -> Check:

@@ -169,7 +169,7 @@ def _units_missing(design: Design, enrolled: Sequence[int]) -> str:
         f"{arm.name} {n:,} of {want:,}" for arm, n, want in zip(design.arms, enrolled, planned, strict=True)
     ]
     share = information(design, enrolled)
-    return f"{share:.0%} of the planned information so far ({', '.join(parts)} units)"
+    return f"{int(100 * share)}% of the planned information so far ({', '.join(parts)} units)"
 
 
 def _too_early(start_us: int, watermark_us: int | None, first: int, step_us: int) -> str:

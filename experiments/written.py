@@ -172,10 +172,10 @@ class Validity(Frozen):
         default=0.001, gt=0, le=0.05, description="the SRM α, shared by all checks that block a readout"
     )
     minimum_join_rate: Rate = Field(
-        default=0.01,
+        default=0.0,
         ge=0,
         le=1,
-        description="share of analysed units with any event; below: the look is held",
+        description="share of analysed units with any row; below, or none at all: the look is held",
     )
     max_clock_oddities: Rate = Field(
         default=0.01, ge=0, le=1, description="share of rows with impossible times; above: the look is held"

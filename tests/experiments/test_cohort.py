@@ -243,11 +243,20 @@ def test_an_empty_outcome_log_is_held_by_its_join_rate(tmp_path: Path) -> None:
 
 
 def test_rare_events_do_not_pass_for_ids_that_do_not_match(tmp_path: Path) -> None:
-    """One buyer in 400 is below the least join rate of 1 %, but everybody has a row of something else."""
+    """One buyer in 400 is below a declared join rate of 1 %, but everybody has a row of something else."""
     rows = assignments(400)
     outcomes = pd.concat([events(rows.iloc[:1], "buy"), events(rows, "ping")])
-    readout = small_trial(tmp_path, {"assignments": rows, "outcomes": outcomes}).readout()
+    strict = {"validity": {"minimum_join_rate": 0.01}}
+    readout = small_trial(tmp_path, {"assignments": rows, "outcomes": outcomes}, design=strict).readout()
     assert check(readout, "Join rate").detail.startswith("100.0% of 400")
+    assert readout.primary[0].control_value.successes == 1
+
+
+def test_a_log_of_rare_events_alone_is_no_reason_to_hold(tmp_path: Path) -> None:
+    rows = assignments(400)
+    outcomes = events(rows.iloc[:1], "buy")
+    readout = small_trial(tmp_path, {"assignments": rows, "outcomes": outcomes}).readout()
+    assert check(readout, "Join rate").result == "pass"
     assert readout.primary[0].control_value.successes == 1
 
 
@@ -323,6 +332,52 @@ def test_a_metric_with_three_quarters_null_has_the_interval_of_its_real_n(tmp_pa
         assert expected.ci is not None
         assert primary.interval.low == pytest.approx(expected.ci[0], rel=1e-9)
         assert primary.interval.high == pytest.approx(expected.ci[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "proportion"])
+@pytest.mark.parametrize("no_events", ["zero", "missing"])
+@pytest.mark.parametrize("null_values", ["skip", "missing", "zero"])
+@pytest.mark.parametrize("wide", [False, True])
+def test_no_row_a_null_and_a_zero_are_three_different_things(
+    tmp_path: Path, kind: str, no_events: str, null_values: str, wide: bool
+) -> None:
+    """Of 40 units in control 10 have no row, 10 a NULL alone, 10 a NULL and a 1, 10 a 0."""
+    rows = assignments(80)
+    mine = rows[rows.arm == "control"].reset_index(drop=True)
+    null = events(mine.iloc[10:30], "it", None).astype({"value": "float64"})
+    logged = pd.concat(
+        [null, events(mine.iloc[20:30], "it", 1.0, after="2h"), events(mine.iloc[30:], "it", 0.0)]
+    )
+    metric = {
+        "type": kind,
+        "direction": "higher",
+        "event": "it",
+        "unit": "EUR",
+        "no_events": no_events,
+        "null_values": null_values,
+        "baseline": {"mean": 0.5, "sd": 1.0, "source": "made up"},
+    }
+    log = {
+        "frame": "outcomes",
+        "columns": {"unit": "unit", "occurred_at": "occurred_at"},
+        "wide": {"it": "value"},
+    }
+    taken = small_trial(
+        tmp_path,
+        {"assignments": rows, "outcomes": logged},
+        design={"primary": {"metric": "it", "mde": 0.1}},
+        metrics={"it": metric},
+        outcomes={"logs": [log]} if wide else {},
+    ).take()
+    outcomes = taken.evidence.outcomes
+    assert outcomes is not None
+    n = 10 * (1 + (no_events == "zero") + (null_values == "zero") + (null_values != "missing"))
+    of_one = {"sum": 1.0, "mean": 0.5 if null_values == "zero" else 1.0, "proportion": 1.0}[kind]
+    total = 0.0 if null_values == "missing" else 10 * of_one
+    family = outcomes.family(0)
+    assert family is not None
+    control = family.comoments(family.arms[0])
+    assert (control.n, control.means[0]) == (n, pytest.approx(total / n))
 
 
 def test_a_guardrail_whose_event_nobody_logged_is_missing_and_never_ships(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ happened_rows = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     assigned=assigned_rows,
     exposed=exposed_rows,

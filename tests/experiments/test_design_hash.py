@@ -225,7 +225,7 @@ power: {power: 0.8, design_effect: 1, units_per_arm: 21520}
 stopping: {rule: fixed, minimum_duration: 7d, maximum_duration: 14d, step: 7d, if_short: read}
 rules: {several_arms: exclude, warn_crossover: 1%, fail_crossover: 5%, delivered_differs: keep,
   missing_outcomes: as the metric says, max_missing: 1}
-validity: {alpha: 0.1%, minimum_join_rate: 0.01, max_clock_oddities: 0.01, max_assignment_mismatch: 0}
+validity: {alpha: 0.1%, minimum_join_rate: 0, max_clock_oddities: 0.01, max_assignment_mismatch: 0}
 multiple_treatments: bonferroni
 which_ships: first listed
 decision_rule: R-1

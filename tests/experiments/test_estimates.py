@@ -290,7 +290,7 @@ def test_improved_and_worse_follow_the_direction_of_the_metric(
     )
 
 
-@pytest.mark.parametrize(("mde", "row"), [(0.5, 10), (3.0, 9)])
+@pytest.mark.parametrize(("mde", "row"), [(1.1, 10), (1.4, 9)])
 def test_a_planned_effect_outside_the_interval_is_ruled_out(tmp_path: Path, mde: float, row: int) -> None:
     rows, logged = spending(2_000)
     readout = readout_of(tmp_path, rows, logged, primary={"metric": "revenue", "mde": mde})
@@ -422,7 +422,7 @@ def test_of_two_treatments_that_may_ship_the_declared_rule_names_one(tmp_path: P
 
 
 def test_secondary_metrics_are_called_different_only_after_adjustment(tmp_path: Path) -> None:
-    rows, logged = spending(2_000, shift=1.0, seed=3)
+    rows, logged = spending(2_000, shift=1.4, seed=3)
     more = [logged, events(rows, "visit"), events(rows[rows.index % 5 == 0], "buy")]
     random = np.random.default_rng(8)
     for event in ("solved", "crash"):
@@ -434,6 +434,7 @@ def test_secondary_metrics_are_called_different_only_after_adjustment(tmp_path: 
     known = [p for p in raw.values() if p is not None]
     assert len(known) == 3  # visits do not vary: no p, and it still counts as one of the family
     _, adjusted, _, _ = multipletests([*known, 1.0], method="holm")
+    assert known[0] < 0.05 < adjusted[0]  # what would be called a difference without the adjustment
     for one in readout.secondary:
         if one.p_value is not None:
             assert one.adjusted_p_value == pytest.approx(adjusted[known.index(one.p_value)], rel=1e-9)

@@ -215,6 +215,8 @@ def test_crossovers_are_counted(tmp_path: Path, share: float, result: str) -> No
     assert check(found, "Units in several arms").result == result
     assert check(found, "Duplicate rows").detail.startswith(f"{len(crossing)} further assignment rows")
     assert found.excluded["in more than one arm"] == len(crossing)
+    each = (1_000 - len(crossing)) // 2
+    assert check(found, "Allocation (SRM)").detail.startswith(f"{each} vs {each} assigned units")
 
 
 def test_stale_logs_warn(tmp_path: Path) -> None:
