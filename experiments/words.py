@@ -104,12 +104,13 @@ def was(comparison: Comparison) -> str:
     return f"{comparison.metric} was {amount(comparison, abs(estimate))} {side} with {comparison.treatment} ({ci(comparison)})"
 
 
-def harmful_bound(comparison: Comparison) -> str:
+def harmful_bound(comparison: Comparison, *, signed: bool = True) -> str:
+    """The interval's bound on the harmful side; without its sign, how much worse it could be."""
     found = comparison.interval
+    bound = None if found is None else found.low if comparison.direction == "higher" else found.high
     if found is None:
         return "unknown"
-    bound = found.low if comparison.direction == "higher" else found.high
-    return amount(comparison, bound, signed=True)
+    return amount(comparison, bound if signed or bound is None else abs(bound), signed=signed)
 
 
 def margin_words(comparison: Comparison) -> str:
@@ -194,7 +195,7 @@ def guardrail_open(primary: Comparison, guardrail: Comparison) -> str:
     met = "improved" if primary.margin is None else "is within its margin"
     return (
         f"{primary.metric} {met} ({ci(primary)}) but {named(guardrail)} may be worse by up to "
-        f"{harmful_bound(guardrail)}; the accepted limit is {margin_words(guardrail)}."
+        f"{harmful_bound(guardrail, signed=False)}; the accepted limit is {margin_words(guardrail)}."
     )
 
 
@@ -234,14 +235,17 @@ def stopped_by_hand(primary: Comparison) -> str:
 
 def invalid(failed: Sequence[Check]) -> str:
     parts = []
-    for check in failed:
-        if check.name.startswith("Allocation"):
-            parts.append(
-                f"The groups were not formed as planned ({check.name}: {check.detail}; {p(check.p_value)}). Any difference could "
-                "come from how units were assigned."
-            )
-        else:
-            parts.append(f"{check.name} failed ({check.detail}; rule: {check.rule}).")
+    allocation = [check for check in failed if check.name.startswith("Allocation")]
+    if allocation:
+        found = "; ".join(f"{check.name}: {check.detail}; {p(check.p_value)}" for check in allocation)
+        parts.append(
+            f"The groups were not formed as planned ({found}). Any difference could come from how units were assigned."
+        )
+    parts += [
+        f"{check.name} failed ({check.detail}; rule: {check.rule})."
+        for check in failed
+        if check not in allocation
+    ]
     return " ".join(parts) + " No effect is reported. Fix the cause and run again."
 
 

@@ -175,7 +175,7 @@ def guardrail_open() -> Readout:
         estimate=14.0, interval=interval(2.0, 26.0), p_value=0.1634, state="Margin not ruled out"
     )
     sentence = (
-        "task_success@3 improved (95% CI +0.18 to +2.11) but p95_latency@1 may be worse by up to +26 ms; "
+        "task_success@3 improved (95% CI +0.18 to +2.11) but p95_latency@1 may be worse by up to 26 ms; "
         "the accepted limit is 20 ms."
     )
     return ship(

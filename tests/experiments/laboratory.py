@@ -6,6 +6,7 @@ import json
 import textwrap
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ class Trial:
 
     @property
     def design(self) -> Design:
-        return load_design(self.folder / "design.yaml", load_catalogue(self.folder / "metrics.yaml"))
+        files = self.folder / "design.yaml", self.folder / "metrics.yaml"
+        return _loaded(*files, *(file.read_text(encoding="utf-8") for file in files))
 
     @property
     def sources(self) -> Sources:
@@ -90,6 +92,12 @@ class Trial:
         return make_readout(
             design, taken.evidence, context_of(design, taken, stopped_by_hand=stopped_at is not None)
         )
+
+
+@cache
+def _loaded(design: Path, catalogue: Path, *_contents: str) -> Design:
+    """A design is loaded once for as long as its files say the same."""
+    return load_design(design, load_catalogue(catalogue))
 
 
 def context_of(design: Design, taken: Taken, *, stopped_by_hand: bool = False) -> Context:
@@ -223,6 +231,8 @@ def small_trial(
     catalogue = {metric["name"]: metric for metric in METRICS}
     for name, extra in (metrics or {}).items():
         catalogue[name] = {**catalogue.get(name, {"name": name}), **extra}
+    declared = json.dumps(_replaced(SMALL_DESIGN, design))
+    catalogue = {name: metric for name, metric in catalogue.items() if f'"{name}"' in declared}
     written = [
         {
             "version": 1,
@@ -234,7 +244,7 @@ def small_trial(
     return Trial(
         folder,
         json.dumps({"metrics": written}),
-        json.dumps(_replaced(SMALL_DESIGN, design)),
+        declared,
         json.dumps({"sources": {"main": _replaced(SMALL_SOURCES, sources)}}),
         json.dumps({"outcomes": {"main": _replaced(SMALL_OUTCOMES, outcomes)}}),
         frames or {},

@@ -130,7 +130,7 @@ TEMPLATES = {
             comparison(),
             comparison(**LATENCY, estimate=16, low=6, high=26, margin=20, margin_kind="absolute"),
         ),
-        "task_success@3 improved (95% CI +0.21 to +2.08) but p95_latency@1 may be worse by up to +26 ms; the accepted limit is "
+        "task_success@3 improved (95% CI +0.21 to +2.08) but p95_latency@1 may be worse by up to 26 ms; the accepted limit is "
         "20 ms.",
     ),
     "guardrail open, relative": (
@@ -146,7 +146,7 @@ TEMPLATES = {
                 scale="relative",
             ),
         ),
-        "task_success@3 is within its margin (95% CI +0.21 to +2.08) but p95_latency@1 may be worse by up to +5.2%; the accepted "
+        "task_success@3 is within its margin (95% CI +0.21 to +2.08) but p95_latency@1 may be worse by up to 5.2%; the accepted "
         "limit is 5% of control.",
     ),
     "ruled out": (
