@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -27,7 +28,13 @@ class Step:
 
     def pretty(self) -> str:
         """The statement laid out for reading; the text that runs is ``sql``."""
-        return sqlglot.parse_one(self.sql, read="duckdb").sql(dialect="duckdb", pretty=True)
+        return laid_out(self.sql)
+
+
+@lru_cache(maxsize=256)
+def laid_out(sql: str) -> str:
+    """A statement with line breaks; parsing takes longer than most statements run."""
+    return sqlglot.parse_one(sql, read="duckdb").sql(dialect="duckdb", pretty=True)
 
 
 def ident(name: str) -> str:

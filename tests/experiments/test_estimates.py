@@ -174,7 +174,7 @@ def test_a_relative_margin_tests_the_multiple_of_control(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("metric", ["latency", "click_rate", "converted", "visits", "basket"])
 @pytest.mark.parametrize("kind", ["absolute", "relative"])
-@pytest.mark.parametrize("size", [0.02, 0.2, 0.6])
+@pytest.mark.parametrize("size", [0.02, 0.4])
 def test_every_kind_of_metric_is_within_its_margin_exactly_when_its_test_rejects_there(
     tmp_path: Path, metric: str, kind: str, size: float
 ) -> None:

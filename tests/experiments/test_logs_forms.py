@@ -414,7 +414,7 @@ time.sleep(float(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize(("seconds", "opens"), [(0.3, True), (30.0, False)])
+@pytest.mark.parametrize(("seconds", "opens"), [(0.2, True), (30.0, False)])
 def test_a_database_that_a_writer_holds_is_tried_again_and_its_holder_named(
     tmp_path: Path, seconds: float, opens: bool
 ) -> None:
