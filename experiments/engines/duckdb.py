@@ -50,7 +50,6 @@ class DuckDB:
         run = self._connection.execute
         run("SET TimeZone = 'UTC'")
         run("SET preserve_insertion_order = false")
-        run("SET perfect_ht_threshold = 24")  # dense integer unit ids aggregate by position, not by hash
         if threads is not None:
             run(f"SET threads = {int(threads)}")
         if memory is not None:
