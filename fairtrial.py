@@ -36,8 +36,10 @@ from analysis.proportions import Proportion, compare_proportions  # noqa: E402
 from analysis.ratios import compare_ratios  # noqa: E402
 from analysis.srm import srm_test  # noqa: E402
 from experiments.assignment import Assignment, Layer  # noqa: E402
-from experiments.design import Design, declare, load_design, parse_design  # noqa: E402
-from experiments.logs import (  # noqa: E402
+from experiments.designs.design import Design, declare, load_design, parse_design  # noqa: E402
+from experiments.designs.metrics import Catalogue, Metric, load_catalogue, parse_catalogue  # noqa: E402
+from experiments.forms.problems import Invalid, Problem  # noqa: E402
+from experiments.logs.sources import (  # noqa: E402
     OutcomeSources,
     Place,
     Sources,
@@ -46,10 +48,8 @@ from experiments.logs import (  # noqa: E402
     parse_outcome_sources,
     parse_sources,
 )
-from experiments.looking import look_status, take_look  # noqa: E402
-from experiments.metrics import Catalogue, Metric, load_catalogue, parse_catalogue  # noqa: E402
-from experiments.problems import Invalid, Problem  # noqa: E402
-from experiments.readout import Readout  # noqa: E402
+from experiments.looks.looking import look_status, take_look  # noqa: E402
+from experiments.readouts.readout import Readout  # noqa: E402
 
 __all__ = [
     "Assignment",

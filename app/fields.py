@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from experiments.durations import Duration, written
-from experiments.spellings import Count, MetricReference, Moment, Name, Number, Rate, Share
-from experiments.written import ADMINISTRATIVE
+from experiments.designs.written import ADMINISTRATIVE
+from experiments.forms.durations import Duration, written
+from experiments.forms.spellings import Count, MetricReference, Moment, Name, Number, Rate, Share
 
 _WORDS: tuple[tuple[Any, str], ...] = (
     (Duration, "duration"),

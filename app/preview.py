@@ -17,9 +17,9 @@ from analysis.power import (
     sample_size,
 )
 from app.protocol import Section, amount_in_words, protocol
-from experiments.design import Design, Measure
-from experiments.durations import DAY
-from experiments.sample import Requirement, detectable
+from experiments.designs.design import Design, Measure
+from experiments.designs.sample import Requirement, detectable
+from experiments.forms.durations import DAY
 
 MOST_WEEKS = 26
 """Weeks in the table of detectable effects; a longer experiment shows the first half year."""

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.formats import count, level, share, shortest
-from experiments.design import Design, Measure, ResolvedCovariate
-from experiments.durations import SECONDS
-from experiments.verdict import RULES
-from experiments.written import Amount, Condition
+from experiments.designs.design import Design, Measure, ResolvedCovariate
+from experiments.designs.written import Amount, Condition
+from experiments.forms.durations import SECONDS
+from experiments.readouts.verdict import RULES
 
 _TESTS = {
     "score": "the score test of two proportions",

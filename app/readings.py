@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.readout import CheckResult, Comparison, VerdictCode
+from experiments.readouts.readout import CheckResult, Comparison, VerdictCode
 
 Tone = Literal["good", "bad", "open", "warning", "plain"]
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments.documents import Document, read_document
-from experiments.problems import Invalid, Problem, unknown_name
+from experiments.forms.documents import Document, read_document
+from experiments.forms.problems import Invalid, Problem, unknown_name
 
 FILE_NAME = "fairtrial.yaml"
 

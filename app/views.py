@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from experiments.readout import VerdictCode
+from experiments.readouts.readout import VerdictCode
 from registry.database import Registry
 from registry.records import Experiment
 from registry.store import Dossier, list_experiments, words_of

@@ -1,7 +1,7 @@
 """Opens a look, reads outcomes once, seals the readout and releases it; and recomputes a sealed one.
 
 Everything that needs permission or leaves a trace is an act of ``registry.lifecycle``; what the logs say is
-``experiments.looking``. Outcomes are read here and nowhere else, after the read has been written down.
+``experiments.looks.looking``. Outcomes are read here and nowhere else, after the read has been written down.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from experiments import looking
-from experiments.arrival import exposures_begun, outcomes_begun
-from experiments.cohort import CutOff
-from experiments.design import Design
-from experiments.judgement import Context, make_readout
-from experiments.logs import OutcomeSources, Sources
-from experiments.looking import Taken
-from experiments.readout import Look, Readout, Registration
-from experiments.reproduction import Verification, verify_readout
-from experiments.sql import at_moment, microseconds
-from experiments.stopping import LookStatus
-from experiments.watermark import Watermark
+from experiments.cohorts.cohort import CutOff
+from experiments.designs.design import Design
+from experiments.logs.arrival import exposures_begun, outcomes_begun
+from experiments.logs.sources import OutcomeSources, Sources
+from experiments.logs.sql import at_moment, microseconds
+from experiments.logs.watermark import Watermark
+from experiments.looks import looking
+from experiments.looks.looking import Taken
+from experiments.looks.reproduction import Verification, verify_readout
+from experiments.looks.stopping import LookStatus
+from experiments.readouts.judgement import Context, make_readout
+from experiments.readouts.readout import Look, Readout, Registration
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
 from registry.acts import act

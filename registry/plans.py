@@ -1,6 +1,6 @@
 """A plan to register from a design, and the design that a kept plan resolves to."""
 
-from experiments.design import Design, reopen
+from experiments.designs.design import Design, reopen
 from registry.errors import Unknown
 from registry.records import LockedPlan, Plan
 from registry.store import Dossier

@@ -9,7 +9,7 @@ import altair as alt
 from app.charts.drawing import WIDTH, Columns, Drawn, Record, composed, data, finished, pixels
 from app.charts.palette import BLUE, GREY, INK, MUTED
 from app.formats import count, p_clause, share
-from experiments.readout import ArmUnits, Check
+from experiments.readouts.readout import ArmUnits, Check
 
 STEPS = ("assigned", "exposed", "eligible", "mature", "analysed")
 _BAR_COLUMNS = ("row", "arm", "value", "words", "planned", "colour", "top", "bottom")

@@ -10,7 +10,7 @@ from app.charts.drawing import WIDTH, Chart, Columns, Drawn, composed, finished
 from app.charts.forest import Line, Row, panel
 from app.formats import Quantity, count, level, p_clause, planned_effect
 from app.readings import reading
-from experiments.readout import Comparison, Segment, Sensitivity
+from experiments.readouts.readout import Comparison, Segment, Sensitivity
 
 
 @composed

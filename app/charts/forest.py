@@ -16,7 +16,7 @@ from app.charts.drawing import WIDTH, Record, data, pixels
 from app.charts.palette import INK, LANE, MUTED, TONES
 from app.formats import THIN, Quantity, finite
 from app.readings import Reading
-from experiments.readout import Comparison
+from experiments.readouts.readout import Comparison
 
 _ALIGNMENTS: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
 _Position = TypeVar("_Position", alt.X, alt.Y)

@@ -10,7 +10,7 @@ from app.charts.effects import declared_line, declared_lines, effect_columns, ef
 from app.charts.forest import Row, panel
 from app.formats import Quantity, finite, quantities
 from app.readings import comparison_name, reading
-from experiments.readout import Comparison
+from experiments.readouts.readout import Comparison
 
 Family = tuple[str, str, str, int]
 

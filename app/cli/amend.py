@@ -73,7 +73,7 @@ def amend(
     the logs: before the first exposure all may change, after it only what does not touch the test, after outcomes were
     read nothing.
     """
-    from experiments.design import load_design
+    from experiments.designs.design import load_design
     from registry import lifecycle
     from registry.lifecycle.paths import differences
     from registry.plans import locked_design, plan_to_register

@@ -72,7 +72,7 @@ def serve_units(dossier: Dossier, units: list[str]) -> list[Served]:
         Unknown: no plan is locked.
     """
     from experiments.assignment import Decided, serve
-    from experiments.log_checks import assignment_of
+    from experiments.cohorts.log_checks import assignment_of
     from registry.plans import locked_design
 
     design, _ = locked_design(dossier)

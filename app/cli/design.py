@@ -14,7 +14,7 @@ from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
     from app.preview import MetricPlan, Preview
-    from experiments.design import Design
+    from experiments.designs.design import Design
 
 commands = typer.Typer(
     name="design", help="Write a design, check it, and see what it means and costs.", no_args_is_help=True
@@ -66,7 +66,7 @@ def new(
 )
 def check(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = False) -> None:
     """Find every problem of a design at once: file, line, path, what is allowed. Exit code 1 if there is one."""
-    from experiments.design import load_design
+    from experiments.designs.design import load_design
 
     design = load_design(file, catalogue_in_use(catalogue))
     plan = design.plan
@@ -105,7 +105,7 @@ def _checked(file: Path, design: Design) -> list[str | Table]:
 def preview(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = False) -> None:
     """Show what a design means in plain words, what it costs, and how much hangs on its assumptions."""
     from app.preview import preview as preview_of
-    from experiments.design import load_design
+    from experiments.designs.design import load_design
 
     found = preview_of(load_design(file, catalogue_in_use(catalogue)))
     answer(plain(found), lambda: _text(found), as_json=as_json)
@@ -120,8 +120,8 @@ def fields(
 ) -> None:
     """List every field of a design file: what may be written, its default, what it means."""
     from app.fields import fields_of
-    from experiments.problems import unknown_name
-    from experiments.written import WrittenDesign
+    from experiments.designs.written import WrittenDesign
+    from experiments.forms.problems import unknown_name
 
     every = list(fields_of(WrittenDesign))
     found = [field for field in every if under is None or _stands_under(field.path, under)]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import typer
 
 from app.cli.output import BAD_USAGE, FAULT, REFUSED
-from experiments.problems import Invalid, Problem, dotted
+from experiments.forms.problems import Invalid, Problem, dotted
 
 # Typer exports BadParameter only, and carries its own copy of Click in some versions.
 UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")

@@ -14,7 +14,7 @@ from app.cli.output import REFUSED, AsJson, Table, working
 from app.cli.session import As, ExperimentId, Session, opened
 
 if TYPE_CHECKING:
-    from experiments.readout import Readout
+    from experiments.readouts.readout import Readout
 
 commands = typer.Typer()
 
@@ -84,7 +84,7 @@ def readout(
 
 
 def _read_or_take(session: Session, experiment: str) -> Readout:
-    from experiments.readout import Readout
+    from experiments.readouts.readout import Readout
     from registry import lifecycle, looks
     from registry.store import show
 

@@ -51,7 +51,7 @@ def markdown() -> str:
 def fields_table() -> str:
     """Every field of a design file, as the table at the end of docs/design.md."""
     from app.fields import fields_of
-    from experiments.written import WrittenDesign
+    from experiments.designs.written import WrittenDesign
 
     rows = [
         " | ".join((f"| `{field.path}`", field.allowed, field.default, field.meaning)).replace("  ", " ")

@@ -13,7 +13,7 @@ from app.cli.session import As, ExperimentId, Session, opened
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
-    from experiments.design import Design
+    from experiments.designs.design import Design
     from registry.lifecycle import Exposure
     from registry.lifecycle.paths import Change
     from registry.records import Label, Plan
@@ -59,7 +59,7 @@ def register(
 
     What the reviewer locks is hashed; from then on it changes only by amendment.
     """
-    from experiments.design import load_design
+    from experiments.designs.design import load_design
     from registry import lifecycle
     from registry.errors import Refused
     from registry.plans import plan_to_register
@@ -201,7 +201,7 @@ def clone(experiment: ExperimentId, actor: As = None, as_json: AsJson = False) -
 def exposure_in_words(session: Session, design: Design) -> tuple[Exposure, str]:
     """What the logs say of exposures now, and the sentence that says so."""
     from app.formats import instant
-    from experiments.arrival import exposures_begun
+    from experiments.logs.arrival import exposures_begun
     from registry.looks import exposure_of
 
     sources = session.sources

@@ -15,8 +15,8 @@ from app.cli.output import Table, answer, note
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from experiments.design import Design
-    from experiments.logs import OutcomeSources, Sources
+    from experiments.designs.design import Design
+    from experiments.logs.sources import OutcomeSources, Sources
     from registry.database import Registry
     from registry.store import Dossier
 
@@ -75,20 +75,20 @@ class Session:
     @property
     def sources(self) -> Sources:
         """The assignments and exposures."""
-        from experiments.logs import load_sources
+        from experiments.logs.sources import load_sources
 
         return load_sources(self.settings.sources)
 
     @property
     def outcomes(self) -> OutcomeSources:
         """The outcome logs: for what opens a look, and for what asks how far they are complete."""
-        from experiments.logs import load_outcome_sources
+        from experiments.logs.sources import load_outcome_sources
 
         return load_outcome_sources(self.settings.outcomes)
 
     def outcomes_if_any(self, design: Design) -> OutcomeSources | None:
         """The outcome logs, or None while the outcomes file or the logs of the design's source are not there yet."""
-        from experiments.arrival import outcomes_begun
+        from experiments.logs.arrival import outcomes_begun
 
         if not self.settings.outcomes.is_file():
             return None

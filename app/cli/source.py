@@ -16,7 +16,7 @@ from app.cli.workspace import CatalogueFile, catalogue_in_use, outcomes_file, so
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from experiments.inspection import LogReport, Named, SourceReport
+    from experiments.logs.inspection import LogReport, Named, SourceReport
 
 commands = typer.Typer(name="source", help="The logs that experiments are read from.", no_args_is_help=True)
 
@@ -63,9 +63,9 @@ def check(
     Of an outcome log only its schema, the number of events of each name and their times are read, arms
     pooled; never a value. Exit code 1 if anything is missing.
     """
-    from experiments.design import load_design
-    from experiments.inspection import design_problems, inspect_source
-    from experiments.logs import load_outcome_sources, load_sources
+    from experiments.designs.design import load_design
+    from experiments.logs.inspection import design_problems, inspect_source
+    from experiments.logs.sources import load_outcome_sources, load_sources
 
     declared = None if design is None else load_design(design, catalogue_in_use(catalogue))
     chosen = name or ("main" if declared is None else declared.written.source)

@@ -28,7 +28,7 @@ def duration_of(option: str, text: str) -> timedelta:
     Raises:
         BadUsage: it is none.
     """
-    from experiments.durations import seconds
+    from experiments.forms.durations import seconds
 
     try:
         return timedelta(seconds=seconds(text))

@@ -12,8 +12,8 @@ from app.cli.output import REFUSED, AsJson, Cell, Table, figure, note, p_cell, p
 from app.cli.session import As, ExperimentId, opened
 
 if TYPE_CHECKING:
-    from experiments.health import Health
-    from experiments.stopping import LookStatus
+    from experiments.looks.health import Health
+    from experiments.looks.stopping import LookStatus
     from registry.store import Dossier
 
 commands = typer.Typer()
@@ -30,7 +30,7 @@ def health(experiment: ExperimentId, as_json: AsJson = False) -> None:
     and times are read, arms pooled. Exit code 1 if a check fails.
     """
     from app.views import standing_of
-    from experiments.health import health_of
+    from experiments.looks.health import health_of
     from registry.looks import notice_start
     from registry.plans import locked_design
     from registry.store import show

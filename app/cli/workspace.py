@@ -10,7 +10,7 @@ import typer
 from app.cli.errors import Refusal
 
 if TYPE_CHECKING:
-    from experiments.metrics import Catalogue
+    from experiments.designs.metrics import Catalogue
 
 CatalogueFile = Annotated[
     Path | None,
@@ -33,7 +33,7 @@ def catalogue_in_use(given: Path | None) -> Catalogue:
         Refusal: the workspace has none.
         Invalid: it has problems.
     """
-    from experiments.metrics import load_catalogue
+    from experiments.designs.metrics import load_catalogue
 
     return load_catalogue(given or _existing("catalogue", "metric catalogue", "--catalogue"))
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from experiments.design import Design, load_design
-from experiments.log_checks import assignment_of
-from experiments.metrics import Catalogue
-from experiments.readout import VerdictCode
+from experiments.cohorts.log_checks import assignment_of
+from experiments.designs.design import Design, load_design
+from experiments.designs.metrics import Catalogue
+from experiments.readouts.readout import VerdictCode
 from experiments.traffic import (
     Attribute,
     Conversion,

@@ -20,7 +20,7 @@ from app.demo.scenarios import (
     truth_in_words,
 )
 from app.demo.stage import Stage, without_settings_from_outside
-from experiments.metrics import load_catalogue
+from experiments.designs.metrics import load_catalogue
 
 DECLARED = datetime(START.year, START.month, START.day, tzinfo=UTC) - timedelta(hours=15)
 DAY_NINE = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=STOPPED_AFTER_DAYS)

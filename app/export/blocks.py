@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.formats import NOTHING
 from app.readings import Reading
-from experiments.readout import VerdictCode
+from experiments.readouts.readout import VerdictCode
 
 if TYPE_CHECKING:
     from app.charts import Drawn

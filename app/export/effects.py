@@ -18,7 +18,7 @@ from app.formats import (
     significant,
 )
 from app.readings import comparison_name, reading
-from experiments.readout import ArmValue, Comparison, Segment, Sensitivity
+from experiments.readouts.readout import ArmValue, Comparison, Segment, Sensitivity
 
 _NUMERIC = (
     "Control",

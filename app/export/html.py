@@ -16,7 +16,7 @@ from app.charts import palette
 from app.export.blocks import Bullets, Code, Column, Counted, Figure, Folded, Table, Words
 from app.export.page import page_of
 from app.readings import Reading
-from experiments.readout import Readout
+from experiments.readouts.readout import Readout
 
 _TESTS = {
     "words": Words,

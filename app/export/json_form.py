@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.readout import Readout
+from experiments.readouts.readout import Readout
 
 
 def json_document(readout: Readout) -> str:

@@ -6,7 +6,7 @@ import re
 
 from app.export.blocks import Block, Bullets, Code, Figure, Folded, Page, Table, Words
 from app.export.page import page_of
-from experiments.readout import Readout
+from experiments.readouts.readout import Readout
 
 
 def markdown(readout: Readout) -> str:

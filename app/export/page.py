@@ -20,7 +20,7 @@ from app.export.records import (
 )
 from app.formats import count, instant, p_clause, share, short_hash
 from app.readings import LABEL_WORDS, verdict_reading
-from experiments.readout import Check, Readout, Segment
+from experiments.readouts.readout import Check, Readout, Segment
 
 if TYPE_CHECKING:
     from app.charts import Drawn

@@ -11,7 +11,7 @@ from typing import Any
 from app.export.blocks import Cell, Table, table
 from app.formats import NOTHING, count, instant, p_value, share
 from app.readings import check_reading, verdict_reading
-from experiments.readout import ArmUnits, ArmVerdict, Check
+from experiments.readouts.readout import ArmUnits, ArmVerdict, Check
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _AMENDMENT_FIRST = ("version", "timing", "code", "explanation", "inference", "diff", "outcome_reads_before")

@@ -6,7 +6,7 @@ import re
 from typing import Literal, get_args
 
 from app.export.withheld import refuse_effects
-from experiments.readout import Readout
+from experiments.readouts.readout import Readout
 
 Form = Literal["text", "json", "markdown", "html", "csv"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -19,7 +19,7 @@ from app.export.blocks import Block, Bullets, Cell, Code, Counted, Figure, Folde
 from app.export.page import page_of
 from app.formats import NOTHING
 from app.readings import Reading, Tone
-from experiments.readout import Readout
+from experiments.readouts.readout import Readout
 
 WIDTH = 100
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.export.page import WITHHELD
-from experiments.readout import Comparison, Readout
+from experiments.readouts.readout import Comparison, Readout
 
 
 def refuse_effects(readout: Readout, *, whole: bool) -> None:

@@ -11,7 +11,7 @@ from app.formats import instant
 from app.readings import verdict_reading
 from app.settings import load_settings
 from app.views import Home, Standing, home
-from experiments.problems import Invalid
+from experiments.forms.problems import Invalid
 from registry.errors import RegistryError
 
 FEW = 20

@@ -14,9 +14,9 @@ from typing import Any
 
 from app.cli.main import run
 from app.demo.stage import without_settings_from_outside
-from experiments.design import load_design
-from experiments.log_checks import assignment_of
-from experiments.metrics import load_catalogue
+from experiments.cohorts.log_checks import assignment_of
+from experiments.designs.design import load_design
+from experiments.designs.metrics import load_catalogue
 from experiments.traffic import Conversion, Effect, Fault, Misassigned, Scenario, write_traffic
 
 START = datetime(2026, 11, 2, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from experiments.readout import (
+from experiments.readouts.readout import (
     ArmUnits,
     ArmValue,
     ArmVerdict,

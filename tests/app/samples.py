@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from app.export import Form, render
-from experiments.readout import (
+from experiments.readouts.readout import (
     ArmVerdict,
     Check,
     Readout,

@@ -11,7 +11,7 @@ import pytest
 
 from app import charts
 from app.charts import drawing, palette
-from experiments.readout import Comparison, Readout
+from experiments.readouts.readout import Comparison, Readout
 from tests.app import samples
 from tests.app.samples import SAMPLES
 

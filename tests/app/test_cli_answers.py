@@ -11,7 +11,7 @@ import pytest
 
 from app.cli.errors import Refusal, failure_of
 from app.cli.output import plain
-from experiments.problems import Invalid, Problem
+from experiments.forms.problems import Invalid, Problem
 
 
 def test_success_exits_with_0_and_nothing_on_standard_error(fairtrial):

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from experiments.design import load_design
-from experiments.log_checks import assignment_of
-from experiments.metrics import load_catalogue
+from experiments.cohorts.log_checks import assignment_of
+from experiments.designs.design import load_design
+from experiments.designs.metrics import load_catalogue
 from tests.app.life import DESIGN, ID, REASON
 
 UNITS = [f"u{number}" for number in range(40)]

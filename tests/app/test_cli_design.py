@@ -11,8 +11,8 @@ from analysis.power import power_of, sample_size_proportions, sample_size_quanti
 from app.preview import preview
 from app.protocol import duration_in_words, protocol
 from app.templates import DESIGNS, WORKSPACE, design_template, workspace_file
-from experiments.design import Design, declare, parse_design
-from experiments.metrics import Catalogue, load_catalogue, parse_catalogue
+from experiments.designs.design import Design, declare, parse_design
+from experiments.designs.metrics import Catalogue, load_catalogue, parse_catalogue
 
 CATALOGUE = parse_catalogue(workspace_file("metrics.yaml"))
 

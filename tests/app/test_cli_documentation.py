@@ -17,10 +17,10 @@ from app.cli.examples import examples_in
 from app.cli.main import app
 from app.cli.reference import commands_of, fields_table, markdown
 from app.templates import workspace_file
-from experiments.design import parse_design
-from experiments.documents import parse_document
-from experiments.metrics import parse_catalogue
-from experiments.written import WrittenDesign
+from experiments.designs.design import parse_design
+from experiments.designs.metrics import parse_catalogue
+from experiments.designs.written import WrittenDesign
+from experiments.forms.documents import parse_document
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = dict(commands_of(typer.main.get_command(app), "fairtrial"))

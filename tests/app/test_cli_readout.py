@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from experiments.readout import Readout
-from experiments.verdict import RULES
+from experiments.readouts.readout import Readout
+from experiments.readouts.verdict import RULES
 from tests.app.life import BROKEN, ID, REASON, START
 
 

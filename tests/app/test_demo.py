@@ -21,8 +21,8 @@ from app.demo.scenarios import (
     truth_in_words,
 )
 from app.demo.script import Ended, Played, play_demo
-from experiments.metrics import load_catalogue
-from experiments.readout import Readout
+from experiments.designs.metrics import load_catalogue
+from experiments.readouts.readout import Readout
 from experiments.traffic import truth_of
 
 CATALOGUE = load_catalogue(WORKSPACE / "metrics.yaml")

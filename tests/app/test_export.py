@@ -25,7 +25,7 @@ from app.export.blocks import Bullets, Code, Counted, Folded, Page, Table, Words
 from app.export.page import page_of
 from app.formats import count, p_value, quantities
 from app.readings import Reading
-from experiments.readout import Comparison, Readout
+from experiments.readouts.readout import Comparison, Readout
 from tests.app import samples
 from tests.app.samples import SAMPLES, rendered
 

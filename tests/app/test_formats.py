@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app import formats
 from app.formats import Quantity
-from experiments.readout import Comparison, Interval
+from experiments.readouts.readout import Comparison, Interval
 from tests.app import samples
 
 effects = st.floats(-5, 5, allow_nan=False).map(lambda x: round(x, 9))

@@ -9,7 +9,7 @@ import pytest
 
 from app.settings import DEFAULTS, FILE_NAME, load_settings
 from app.templates import workspace_file
-from experiments.problems import Invalid
+from experiments.forms.problems import Invalid
 
 
 def test_without_a_file_the_current_folder_is_the_workspace(tmp_path: Path):

@@ -29,13 +29,13 @@ from pathlib import Path
 
 import duckdb
 
-from experiments.cohort import CutOff
-from experiments.design import Design, parse_design
-from experiments.gathering import gather_cohort, sums_of
-from experiments.logs import Place, parse_outcome_sources, parse_sources
-from experiments.looking import status_of
-from experiments.metrics import parse_catalogue
-from experiments.reading import Reading
+from experiments.cohorts.cohort import CutOff
+from experiments.cohorts.gathering import gather_cohort, sums_of
+from experiments.cohorts.reading import Reading
+from experiments.designs.design import Design, parse_design
+from experiments.designs.metrics import parse_catalogue
+from experiments.logs.sources import Place, parse_outcome_sources, parse_sources
+from experiments.looks.looking import status_of
 
 UNITS = 1_000_000
 THREADS = 2

@@ -7,9 +7,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from experiments.design import Design, declare
-from experiments.metrics import parse_catalogue
-from experiments.problems import Invalid
+from experiments.designs.design import Design, declare
+from experiments.designs.metrics import parse_catalogue
+from experiments.forms.problems import Invalid
 
 CATALOGUE_TEXT = """
 metrics:

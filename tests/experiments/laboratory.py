@@ -13,15 +13,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from experiments.cohort import CutOff
-from experiments.design import Design, load_design
-from experiments.judgement import Context, make_readout
-from experiments.logs import OutcomeSources, Place, Sources, load_outcome_sources, load_sources
-from experiments.looking import Taken, look_status, take_look
-from experiments.metrics import load_catalogue
-from experiments.readout import Check, Comparison, Look, Readout, Registration
-from experiments.sql import at_moment
-from experiments.stopping import LookStatus
+from experiments.cohorts.cohort import CutOff
+from experiments.designs.design import Design, load_design
+from experiments.designs.metrics import load_catalogue
+from experiments.logs.sources import OutcomeSources, Place, Sources, load_outcome_sources, load_sources
+from experiments.logs.sql import at_moment
+from experiments.looks.looking import Taken, look_status, take_look
+from experiments.looks.stopping import LookStatus
+from experiments.readouts.judgement import Context, make_readout
+from experiments.readouts.readout import Check, Comparison, Look, Readout, Registration
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 RELEASED = datetime(2026, 12, 1, 9, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.cohort import CutOff, Fate
-from experiments.evidence import CohortEvidence, units_in
-from experiments.sql import microseconds
+from experiments.cohorts.cohort import CutOff, Fate
+from experiments.cohorts.evidence import CohortEvidence, units_in
+from experiments.logs.sql import microseconds
 from tests.experiments.laboratory import (
     MONDAY,
     assignments,

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.cohort import CutOff, Fate
-from experiments.design import Design, parse_design
-from experiments.evidence import CohortEvidence, OutcomeEvidence
-from experiments.gathering import gather_cohort, sums_of
-from experiments.logs import OutcomeSources, Place, Sources, parse_outcome_sources, parse_sources
-from experiments.metrics import Catalogue, parse_catalogue
-from experiments.reading import Reading
+from experiments.cohorts.cohort import CutOff, Fate
+from experiments.cohorts.evidence import CohortEvidence, OutcomeEvidence
+from experiments.cohorts.gathering import gather_cohort, sums_of
+from experiments.cohorts.reading import Reading
+from experiments.designs.design import Design, parse_design
+from experiments.designs.metrics import Catalogue, parse_catalogue
+from experiments.logs.sources import OutcomeSources, Place, Sources, parse_outcome_sources, parse_sources
 from tests.references import cohort_reference as reference
 from tests.references.cohort_reference import Assigned, Exposed, Happened, Rules
 

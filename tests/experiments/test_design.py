@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.declared_tests import TESTS, default_test
-from experiments.design import declare, load_design, parse_design, slug
-from experiments.durations import DAY, WEEK
-from experiments.metrics import NO_EVENTS_DEFAULT
+from experiments.designs.declared_tests import TESTS, default_test
+from experiments.designs.design import declare, load_design, parse_design, slug
+from experiments.designs.metrics import NO_EVENTS_DEFAULT
+from experiments.forms.durations import DAY, WEEK
 from tests.experiments.designs import CATALOGUE, NON_INFERIORITY, WRITTEN, design
 
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from experiments.canonical import SCHEMA
-from experiments.design import Design, declare, parse_design
-from experiments.documents import canonical_json, sha256_of
-from experiments.durations import SECONDS
-from experiments.written import ADMINISTRATIVE, WrittenDesign
+from experiments.designs.canonical import SCHEMA
+from experiments.designs.design import Design, declare, parse_design
+from experiments.designs.written import ADMINISTRATIVE, WrittenDesign
+from experiments.forms.documents import canonical_json, sha256_of
+from experiments.forms.durations import SECONDS
 from tests.experiments.designs import CATALOGUE, NON_INFERIORITY, WRITTEN, changed, design, yaml
 
 FULL: dict[str, Any] = yaml("""

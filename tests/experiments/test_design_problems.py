@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.design import declare, load_design, parse_design
-from experiments.problems import Invalid
+from experiments.designs.design import declare, load_design, parse_design
+from experiments.forms.problems import Invalid
 from tests.experiments.designs import CATALOGUE, WRITTEN, changed, messages, yaml
 
 MANY_FAULTS = """\

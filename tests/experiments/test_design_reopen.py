@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from experiments.canonical import SCHEMA
-from experiments.design import Design, declare, load_design, parse_design, reopen
-from experiments.documents import canonical_json
-from experiments.metrics import parse_catalogue
-from experiments.problems import Invalid
+from experiments.designs.canonical import SCHEMA
+from experiments.designs.design import Design, declare, load_design, parse_design, reopen
+from experiments.designs.metrics import parse_catalogue
+from experiments.forms.documents import canonical_json
+from experiments.forms.problems import Invalid
 from tests.experiments.designs import CATALOGUE, CATALOGUE_TEXT, NON_INFERIORITY, WRITTEN, design
 from tests.experiments.test_design_hash import FULL
 

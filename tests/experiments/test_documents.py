@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.documents import (
+from experiments.forms.documents import (
     canonical_json,
     document_of,
     parse_document,
@@ -21,7 +21,7 @@ from experiments.documents import (
     scan_document,
     sha256_of,
 )
-from experiments.problems import Invalid
+from experiments.forms.problems import Invalid
 
 
 def faults(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from experiments.durations import DAY, LONGEST, SECONDS, WEEK, Duration, seconds, written
+from experiments.forms.durations import DAY, LONGEST, SECONDS, WEEK, Duration, seconds, written
 
 
 @pytest.mark.parametrize(

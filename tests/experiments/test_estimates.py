@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from experiments.readout import Comparison, Readout
+from experiments.readouts.readout import Comparison, Readout
 from tests.experiments.laboratory import assignments, events, of_metric, small_trial
 
 ARMS3 = {"arms": [{"name": "control"}, {"name": "mild"}, {"name": "strong"}, {"name": "wild"}]}

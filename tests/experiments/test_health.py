@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.engines import duckdb as engine
-from experiments.health import Health, health_of
-from experiments.looking import first_exposure, look_status
-from experiments.readout import Check
+from experiments.logs.engines import duckdb as engine
+from experiments.looks.health import Health, health_of
+from experiments.looks.looking import first_exposure, look_status
+from experiments.readouts.readout import Check
 from tests.experiments.laboratory import MONDAY, Trial, assignments, events, small_trial
 
 NOW = datetime.fromisoformat("2026-03-09T06:00:00+00:00")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from experiments.problems import Invalid
+from experiments.forms.problems import Invalid
 from tests.experiments.laboratory import Trial, assignments, events, small_trial
 
 DESIGN = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.metrics import (
+from experiments.designs.metrics import (
     BINARY,
     NO_EVENTS_DEFAULT,
     Catalogue,
@@ -17,7 +17,7 @@ from experiments.metrics import (
     parse_catalogue,
     parts_of,
 )
-from experiments.problems import Invalid
+from experiments.forms.problems import Invalid
 from tests.experiments.designs import CATALOGUE
 
 TABLE = r"""

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.effects import compare_means
 from analysis.moments import Moments
-from experiments.problems import Invalid
+from experiments.forms.problems import Invalid
 from tests.experiments.laboratory import Trial, assignments, events, of_metric, small_trial
 
 DESIGN = {

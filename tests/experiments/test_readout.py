@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.judgement import make_readout
-from experiments.readout import Readout
+from experiments.readouts.judgement import make_readout
+from experiments.readouts.readout import Readout
 from tests.experiments.laboratory import Trial, assignments, context_of, events, of_metric, small_trial
 from tests.experiments.test_verdict_words import FORBIDDEN
 

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from experiments.assignment import Assignment
-from experiments.cohort import CutOff
-from experiments.judgement import make_readout
-from experiments.looking import Taken, take_looks
-from experiments.manifest import Manifest
-from experiments.readout import Readout
-from experiments.sql import microseconds
-from experiments.stopping import LookStatus
+from experiments.cohorts.cohort import CutOff
+from experiments.logs.manifest import Manifest
+from experiments.logs.sql import microseconds
+from experiments.logs.watermark import Watermark
+from experiments.looks.looking import Taken, take_looks
+from experiments.looks.stopping import LookStatus
+from experiments.readouts.judgement import make_readout
+from experiments.readouts.readout import Readout
 from experiments.traffic import Amount, Effect, Scenario, write_traffic
-from experiments.watermark import Watermark
 from tests.experiments.laboratory import MONDAY, Trial, context_of, small_trial
 
 SD, MDE, MARGIN = 5.0, 3.0, 4.0

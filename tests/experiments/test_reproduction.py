@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import estimates
-from experiments.looking import take_look
-from experiments.problems import Invalid
-from experiments.readout import Readout
-from experiments.reproduction import Verification, verify_readout
+from experiments.forms.problems import Invalid
+from experiments.looks.looking import take_look
+from experiments.looks.reproduction import Verification, verify_readout
+from experiments.readouts import estimates
+from experiments.readouts.readout import Readout
 from tests.experiments.laboratory import Trial, assignments, events, small_trial
 
 DESIGN = {

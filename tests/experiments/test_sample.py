@@ -16,9 +16,9 @@ from analysis.power import (
     sample_size_quantile,
     sample_size_ratio,
 )
-from experiments.durations import DAY, WEEK
-from experiments.problems import Invalid
-from experiments.sample import by_week, detectable, planned_comparison, planned_effect
+from experiments.designs.sample import by_week, detectable, planned_comparison, planned_effect
+from experiments.forms.durations import DAY, WEEK
+from experiments.forms.problems import Invalid
 from tests.experiments.designs import NON_INFERIORITY, WRITTEN, changed, design
 
 ALONE = changed(WRITTEN, {"guardrails": [], "no_guardrails_reason": "nothing can be harmed here"})

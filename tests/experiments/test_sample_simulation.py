@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import norm
 
-from experiments.design import Design
-from experiments.measures import Measure
-from experiments.sample import planned_effect
+from experiments.designs.design import Design
+from experiments.designs.measures import Measure
+from experiments.designs.sample import planned_effect
 from tests.experiments.designs import NON_INFERIORITY, WRITTEN, changed, design
 
 Floats = npt.NDArray[np.float64]

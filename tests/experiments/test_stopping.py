@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.cohort import CutOff
-from experiments.problems import Invalid
-from experiments.sql import microseconds
+from experiments.cohorts.cohort import CutOff
+from experiments.forms.problems import Invalid
+from experiments.logs.sql import microseconds
 from tests.experiments.laboratory import MONDAY, Trial, assignments, events, small_trial
 
 DAY = pd.Timedelta(days=1)

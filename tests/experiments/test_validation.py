@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from experiments.documents import parse_document
-from experiments.drafts import Unreadable, draft_of
-from experiments.spellings import Frozen, Number
-from experiments.validation import Findings, collect
+from experiments.forms.documents import parse_document
+from experiments.forms.drafts import Unreadable, draft_of
+from experiments.forms.spellings import Frozen, Number
+from experiments.forms.validation import Findings, collect
 
 
 class Fixed(Frozen):

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from scipy.stats import chisquare, hypergeom
 
-from experiments.judgement import make_readout
-from experiments.looking import take_look
-from experiments.readout import Readout
-from experiments.validity import missingness_p_value
+from experiments.looks.looking import take_look
+from experiments.readouts.judgement import make_readout
+from experiments.readouts.readout import Readout
+from experiments.readouts.validity import missingness_p_value
 from tests.experiments.laboratory import assignments, check, context_of, events, small_trial
 
 CANARY = 918_273.645
@@ -156,7 +156,7 @@ def test_units_in_several_arms_pass_warn_and_fail_by_the_declared_shares(
 
 
 def test_arms_that_are_not_the_hashs_make_it_invalid(tmp_path: Path) -> None:
-    from experiments.log_checks import assignment_of
+    from experiments.cohorts.log_checks import assignment_of
 
     rows = assignments(400)
     design = {"assignment": {"key": "small", "method": "fairtrial"}}

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from analysis.guardrails import GuardrailState
-from experiments.verdict import Findings, PrimaryState, verdict_of
+from experiments.readouts.verdict import Findings, PrimaryState, verdict_of
 
 W, B, N, M = (
     GuardrailState.WITHIN,

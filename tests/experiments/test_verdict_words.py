@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from experiments import words
-from experiments.readout import ArmValue, Check, Comparison, Interval
+from experiments.readouts import words
+from experiments.readouts.readout import ArmValue, Check, Comparison, Interval
 
 FORBIDDEN = re.compile(
     r"\b(winner|winning|loser|losing|significant\w*|statsig|trending|marginal\w*|flat|neutral|same|"

@@ -64,7 +64,7 @@ def test_the_canonical_form_is_the_documented_one() -> None:
 
 
 def test_designs_and_the_registry_write_documents_the_same_way() -> None:
-    documents = pytest.importorskip("experiments.documents")
+    documents = pytest.importorskip("experiments.forms.documents")
     material = {"b": [1, 2.5, None, {"z": "é"}], "a": True}
     assert documents.canonical_json(material) == canonical_json(material)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from experiments.design import Design, parse_design
-from experiments.metrics import parse_catalogue
+from experiments.designs.design import Design, parse_design
+from experiments.designs.metrics import parse_catalogue
 from registry import lifecycle, store
 from registry.canonical import canonical_json, sha256_of
 from registry.errors import Refused
