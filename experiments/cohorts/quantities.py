@@ -102,22 +102,22 @@ def outcome_step(
     bases = [base for base in plan.bases if base.log == index]
     timed = contract.time_column is not None and exposed is not None
     codes = {event: code for code, event in enumerate(plan.events[index])}
-    columns = ", ".join(f"{_aggregate(base, log, codes, timed)} AS {base.column()}" for base in bases)
+    reach = (min(b.span.start for b in bases), max(b.span.end for b in bases)) if timed else None
+    columns = ", ".join(f"{_aggregate(base, log, codes, reach)} AS {base.column()}" for base in bases)
     _refuse_without_value(bases, log)
     wanted = ["mature.uid", *_carried(bases, log, contract, codes)]
     where = []
     if not log.wide:
         where.append(f"outcomes.event IN ({', '.join(text(event) for event in codes)})")
-    if timed and exposed is not None:
-        earliest = exposed[0] + min(base.span.start for base in bases) * MICROSECONDS
-        latest = exposed[1] + max(base.span.end for base in bases) * MICROSECONDS
+    if reach is not None and exposed is not None:
+        earliest = exposed[0] + reach[0] * MICROSECONDS
+        latest = exposed[1] + reach[1] * MICROSECONDS
         wanted.append("epoch_us(outcomes.occurred_at) - mature.exposed_us AS since_exposure")
         where += bounds(earliest, latest, contract)
     filtered = f" WHERE {' AND '.join(where)}" if where else ""
     within = ""
-    if timed:
-        first, last = min(b.span.start for b in bases), max(b.span.end for b in bases)
-        within = f" WHERE since_exposure >= {first * MICROSECONDS} AND since_exposure < {last * MICROSECONDS}"
+    if reach is not None:
+        within = f" WHERE since_exposure >= {reach[0] * MICROSECONDS} AND since_exposure < {reach[1] * MICROSECONDS}"
     return Step(
         f"outcome_{index}",
         f"CREATE OR REPLACE TEMP TABLE outcome_{index} AS SELECT uid, {columns} FROM (SELECT {', '.join(wanted)} "
@@ -178,10 +178,12 @@ def _refuse_without_value(bases: Sequence[Base], log: OutcomeLog) -> None:
         raise Invalid("outcomes", problems)
 
 
-def _aggregate(base: Base, log: OutcomeLog, codes: Mapping[str, int], timed: bool) -> str:
+def _aggregate(base: Base, log: OutcomeLog, codes: Mapping[str, int], reach: tuple[int, int] | None) -> str:
+    """One sum per unit; an end of its span that is the end of what is read needs no second comparison."""
     conditions = [] if log.wide else [f"event = {codes[base.event]}"]
-    if timed:
+    if reach is not None and base.span.start > reach[0]:
         conditions.append(f"since_exposure >= {base.span.start * MICROSECONDS}")
+    if reach is not None and base.span.end < reach[1]:
         conditions.append(f"since_exposure < {base.span.end * MICROSECONDS}")
     value = ident("event " + base.event) if log.wide else "value"
     if base.what == "values":
