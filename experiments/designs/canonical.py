@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.designs.measures import Measure
 from experiments.designs.metrics import Catalogue, Metric
+from experiments.designs.sequential import boundary_of, planned_looks
 from experiments.designs.written import Condition
 from experiments.designs.written_measures import Amount
+from experiments.designs.written_stopping import Stopping
 from experiments.forms.documents import sha256_of
 from experiments.forms.spellings import REFERENCE
 
@@ -66,7 +68,8 @@ def material_of(design: Design) -> dict[str, Any]:
             "n_per_arm": list(design.plan.n_per_arm),
             "binding": design.plan.binding,
         },
-        "stopping": {
+        "stopping": _sequential(w.stopping)
+        | {
             "rule": w.stopping.rule,
             "minimum_duration": design.minimum_duration,
             "maximum_duration": design.maximum_duration,
@@ -76,7 +79,7 @@ def material_of(design: Design) -> dict[str, Any]:
         },
         "rules": w.rules.model_dump(mode="json"),
         "validity": w.validity.model_dump(mode="json"),
-        "multiple_treatments": w.multiple_treatments if several else None,
+        "multiple_treatments": design.multiple_treatments if several else None,
         "which_ships": w.which_ships if several else None,
         "decision_rule": design.decision_rule,
         "source": w.source,
@@ -154,10 +157,28 @@ def _measure(measure: Measure) -> dict[str, Any]:
     if measure.role != "secondary":
         body["margin"] = _amount(measure.margin)
         body["baseline"] = None if measure.baseline is None else measure.baseline.model_dump(mode="json")
-    if measure.role in {"must-hold", "monitor"}:
+    if measure.role == "harm-stop":
+        body["burn_in"] = measure.burn_in
+    if measure.role in {"must-hold", "monitor", "harm-stop"}:
         body["reason"] = measure.reason
         body["segment"] = measure.segment
     return body
+
+
+def _sequential(stopping: Stopping) -> dict[str, Any]:
+    """What the rule of several looks adds; one look adds nothing."""
+    if stopping.rule == "fixed":
+        return {}
+    if stopping.rule == "always-valid":
+        return {"burn_in": stopping.burn_in}
+    futility = stopping.futility
+    return {
+        "looks": None if stopping.at is not None else list(planned_looks(stopping)),
+        "at": None if stopping.at is None else list(stopping.at),
+        "boundary": boundary_of(stopping),
+        "parameter": stopping.parameter,
+        "futility": None if futility is None else futility.model_dump(mode="json"),
+    }
 
 
 def _amount(amount: Amount | None) -> dict[str, Any] | None:

@@ -23,7 +23,9 @@ from experiments.designs.measures import ResolvedCovariate as ResolvedCovariate
 from experiments.designs.measures import guardrails_of, primary_of, secondary_of
 from experiments.designs.metrics import Catalogue
 from experiments.designs.sample import SamplePlan, sample_plan
+from experiments.designs.sequential import planned_looks
 from experiments.designs.written import ADMINISTRATIVE, DEFAULT_WINDOW, LayerSlot, WrittenDesign
+from experiments.designs.written_stopping import Stopping
 from experiments.forms.documents import (
     Document,
     document_of,
@@ -89,6 +91,15 @@ class Design:
         return "R-1" if self.written.purpose == "superiority" else "R-2"
 
     @property
+    def stopping(self) -> Stopping:
+        return self.written.stopping
+
+    @property
+    def multiple_treatments(self) -> Literal["holm", "bonferroni"]:
+        """How several treatments share the primary's α."""
+        return self.written.multiple_treatments or ("bonferroni" if self.stopping.sequential else "holm")
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         """Primary, guardrails, secondary: the order in which moments are laid out."""
         return (self.primary, *self.guardrails, *self.secondary)
@@ -108,18 +119,36 @@ class Design:
 
     @cached_property
     def minimum_duration(self) -> int:
-        """Seconds of enrolment before the look; by default what the planned traffic needs (a week where none is declared)."""
-        declared = self.written.stopping.minimum_duration
-        if declared is not None:
-            return declared
-        step = self.written.stopping.step
-        needed = WEEK if self.plan.enrolment is None else self.plan.enrolment.enrolment_days * DAY
-        return -(-needed // step) * step
+        """Seconds of enrolment before any look; by default what the planned traffic needs, or one step of several looks."""
+        stopping = self.stopping
+        if stopping.at is not None:
+            return stopping.at[0]
+        if stopping.minimum_duration is not None:
+            return stopping.minimum_duration
+        return stopping.step if stopping.sequential else self._needed_duration
 
     @cached_property
     def maximum_duration(self) -> int:
-        """Seconds of enrolment after which the look is taken whatever has come; by default twice the minimum."""
-        return self.written.stopping.maximum_duration or 2 * self.minimum_duration
+        """Seconds of enrolment after which the last look is taken whatever has come; by default twice what is needed."""
+        stopping = self.stopping
+        if stopping.at is not None:
+            return stopping.at[-1]
+        if stopping.maximum_duration is not None:
+            return stopping.maximum_duration
+        return 2 * max(self.minimum_duration, self._needed_duration if stopping.sequential else 0)
+
+    @property
+    def look_count(self) -> int:
+        """How many looks there may be at most."""
+        if self.stopping.rule != "always-valid":
+            return len(planned_looks(self.stopping))
+        return (self.maximum_duration - self.minimum_duration) // self.stopping.step + 1
+
+    @property
+    def _needed_duration(self) -> int:
+        """Whole steps of enrolment that the planned traffic needs; a week's where none is declared."""
+        needed = WEEK if self.plan.enrolment is None else self.plan.enrolment.enrolment_days * DAY
+        return -(-needed // self.stopping.step) * self.stopping.step
 
     @cached_property
     def material(self) -> dict[str, Any]:

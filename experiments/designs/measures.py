@@ -29,7 +29,7 @@ class ResolvedCovariate:
 class Measure:
     """A metric in its role: what is tested, over which window, against what, at which level."""
 
-    role: Literal["primary", "must-hold", "monitor", "secondary"]
+    role: Literal["primary", "must-hold", "monitor", "harm-stop", "secondary"]
     metric: Metric
     window: int
     test: str
@@ -42,6 +42,7 @@ class Measure:
     covariates: tuple[ResolvedCovariate, ...] = ()
     without_history: Literal["zero", "exclude"] = "zero"
     minimum_units: int = 2
+    burn_in: int | None = None
     baseline: Baseline | None = None
 
     @property
@@ -54,6 +55,7 @@ def primary_of(written: WrittenDesign, catalogue: Catalogue, window: int) -> Mea
     declared, superiority = written.primary, written.purpose == "superiority"
     return replace(
         _tested(declared, catalogue, window),
+        test=_watched_test(written, declared, catalogue),
         alpha=declared.alpha or (0.05 if superiority else 0.025),
         sides=declared.sides or (2 if superiority else 1),
         mde=declared.mde,
@@ -70,6 +72,8 @@ def guardrails_of(written: WrittenDesign, catalogue: Catalogue, window: int) -> 
             reason=declared.reason,
             segment=declared.segment,
             minimum_units=declared.minimum_units,
+            burn_in=declared.burn_in,
+            test=_watched_test(written, declared, catalogue),
         )
         for declared in written.guardrails
     ]
@@ -93,6 +97,15 @@ def secondary_of(written: WrittenDesign, catalogue: Catalogue, window: int) -> t
     )
 
 
+def _watched_test(written: WrittenDesign, declared: Primary | Guardrail, catalogue: Catalogue) -> str:
+    """The declared test; what a confidence sequence watches is tested as a mean."""
+    metric = catalogue[declared.metric]
+    harm_stop = isinstance(declared, Guardrail) and declared.role == "harm-stop"
+    if metric.is_binary and (harm_stop or written.stopping.rule == "always-valid"):
+        return "welch"
+    return declared.test or default_test(metric, declared.covariates)
+
+
 def _tested(declared: Primary | Guardrail, catalogue: Catalogue, window: int) -> Measure:
     """What the primary and a guardrail resolve alike."""
     metric = catalogue[declared.metric]
@@ -100,7 +113,7 @@ def _tested(declared: Primary | Guardrail, catalogue: Catalogue, window: int) ->
         role="primary",
         metric=metric,
         window=declared.window or metric.window or window,
-        test=declared.test or default_test(metric, declared.covariates),
+        test="",
         alpha=0.025,
         sides=1,
         margin=declared.margin,

@@ -27,6 +27,7 @@ from analysis.power import (
 from analysis.power.means import Estimand
 from experiments.designs.measures import Measure
 from experiments.designs.metrics import Baseline
+from experiments.designs.sequential import inflation, level_of
 from experiments.forms.durations import DAY
 
 if TYPE_CHECKING:
@@ -187,9 +188,16 @@ def _power_plan(design: Design, measure: Measure, power: float) -> PowerPlan:
         power=power,
         sides=measure.sides,
         allocation=tuple(float(arm.share) for arm in design.arms),
-        multiplicity=design.written.multiple_treatments if measure.role == "primary" else "none",
+        multiplicity=design.multiple_treatments if measure.role == "primary" else "none",
         variance_reduction=math.fsum(c.variance_reduction or 0.0 for c in measure.covariates),
         design_effect=design.written.power.design_effect,
+        inflation=inflation(
+            design.stopping,
+            level_of(design, measure),
+            measure.sides,
+            power,
+            futility=measure.role == "primary",
+        ),
     )
 
 

@@ -15,7 +15,9 @@ from pydantic import ConfigDict, Field, model_validator
 from experiments.designs.written_measures import Amount as Amount
 from experiments.designs.written_measures import Covariate as Covariate
 from experiments.designs.written_measures import Guardrail, Primary, Secondary
-from experiments.forms.durations import DAY, WEEK, Duration
+from experiments.designs.written_stopping import Futility as Futility
+from experiments.designs.written_stopping import Stopping
+from experiments.forms.durations import WEEK, Duration
 from experiments.forms.spellings import Column as Column
 from experiments.forms.spellings import Count, Frozen, Name, Number, Prose, Rate, Share
 from experiments.forms.spellings import Moment as Moment
@@ -125,27 +127,6 @@ class Power(Frozen):
     )
 
 
-class FixedRule(Frozen):
-    """One look, at the first whole step of enrolment at which the planned information has come."""
-
-    rule: Literal["fixed"] = Field(default="fixed", description="one look at the end")
-    minimum_duration: Duration | None = Field(
-        default=None, gt=0, description="of enrolment; default: what the traffic needs, in whole steps"
-    )
-    maximum_duration: Duration | None = Field(
-        default=None, gt=0, description="of enrolment; default: twice the minimum"
-    )
-    step: Duration = Field(
-        default=WEEK, ge=DAY, description="enrolment ends on whole steps, so that weekdays balance"
-    )
-    part_weeks_reason: Prose | None = Field(
-        default=None, min_length=5, description="required when enrolment may end within a week"
-    )
-    if_short: Literal["read", "abandon"] = Field(
-        default="read", description="too few units at the maximum duration"
-    )
-
-
 class Rules(Frozen):
     several_arms: Literal["exclude", "first arm", "delivered arm"] = Field(
         default="exclude", description="units in more than one arm"
@@ -231,11 +212,12 @@ class WrittenDesign(Frozen):
         default=None, gt=0, description="when a unit may be analysed; default: window + label_delay"
     )
     power: Power = Field(default=Power(), description="the sample size, and what it rests on")
-    stopping: FixedRule = Field(default=FixedRule(), description="when outcomes are read")
+    stopping: Stopping = Field(default=Stopping(), description="when outcomes are read")
     rules: Rules = Field(default=Rules(), description="what becomes of irregular units")
     validity: Validity = Field(default=Validity(), description="what blocks or holds a readout")
-    multiple_treatments: Literal["holm", "bonferroni"] = Field(
-        default="holm", description="how several treatments share the primary's α"
+    multiple_treatments: Literal["holm", "bonferroni"] | None = Field(
+        default=None,
+        description="how several treatments share the primary's α; default: holm with one look, bonferroni with several",
     )
     which_ships: Literal["largest effect", "first listed"] = Field(
         default="largest effect", description="when several treatments may"

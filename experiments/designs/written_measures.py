@@ -111,8 +111,14 @@ class Guardrail(Frozen):
     )
     reason: Prose = Field(min_length=10, description="why this margin: from cost, not from data")
     alpha: Rate = Field(default=0.025, gt=0, le=0.10, description="one-sided; the interval is at 1 − 2α")
-    role: Literal["must-hold", "monitor"] = Field(
-        default="must-hold", description="must-hold decides; monitor is shown"
+    role: Literal["must-hold", "monitor", "harm-stop"] = Field(
+        default="must-hold",
+        description="must-hold decides; monitor is shown; harm-stop is watched and ends the experiment at once",
+    )
+    burn_in: Count | None = Field(
+        default=None,
+        ge=2,
+        description="harm-stop: units of the two arms compared before which it says nothing; required",
     )
     test: Literal["welch", "score", "miettinen-nurminen", "delta", "quantile"] | None = Field(
         default=None, description="default by type, as for the primary"

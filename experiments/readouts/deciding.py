@@ -149,9 +149,9 @@ def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
     p_values = {
         str(treatment): answer_of(estimator, 0, treatment, measure.alpha).p_value for treatment in treatments
     }
-    family = adjust(p_values, method=design.written.multiple_treatments, alpha=measure.alpha)
+    family = adjust(p_values, method=design.multiple_treatments, alpha=measure.alpha)
     adjusted = {treatment: family.members[str(treatment)].adjusted for treatment in treatments}
-    if design.written.multiple_treatments == "bonferroni":
+    if design.multiple_treatments == "bonferroni":
         return {t: TreatmentLevel(measure.alpha / m, adjusted[t]) for t in treatments}
     levels: dict[int, TreatmentLevel] = {}
     rejected = 0
@@ -177,7 +177,7 @@ def _primary(estimator: Estimator, treatment: int, at: TreatmentLevel) -> tuple[
         state_words = STATE_WORDS[state]
     found = comparison(estimator, 0, treatment, answer, state=state_words, not_computed=unmeasured)
     if at.adjusted is not None:
-        method = estimator.design.written.multiple_treatments
+        method = estimator.design.multiple_treatments
         found = found.model_copy(update={"adjusted_p_value": at.adjusted, "multiplicity": method})
     return found, state
 

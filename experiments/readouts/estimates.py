@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.adjustment import Adjustment, adjust_means
+from analysis.adjustment import Adjustment, adjust_ratios
 from analysis.effects import Effect, compare_means, compare_to_multiple
 from analysis.inference import Alternative
 from analysis.moments import CoMoments, Moments
 from analysis.proportions import Proportion, ScoreMethod, compare_proportions, compare_proportions_to_multiple
 from analysis.quantiles import compare_quantiles, compare_quantiles_to_multiple
-from analysis.ratios import compare_ratios, compare_ratios_to_multiple
+from analysis.ratios import (
+    Ratio,
+    compare_linearised,
+    compare_linearised_to_multiple,
+    compare_ratios,
+    compare_ratios_to_multiple,
+)
 from experiments.cohorts.cohort import Fate
 from experiments.cohorts.evidence import Evidence, units_in
 from experiments.cohorts.quantile_reading import quantile_arm
@@ -65,17 +71,20 @@ class Estimator:
         if measure.metric.type == "quantile":
             return self._quantile_effect(index, treatment, asked, among), None
         control, treated = self.comoments(index, 0, among), self.comoments(index, treatment, among)
-        if measure.metric.type == "ratio":
-            return _ratio_effect(control, treated, asked), None
         if measure.test in {"score", "miettinen-nurminen"}:
             return _proportion_effect(measure, control, treated, asked), None
+        of_ratio = measure.metric.type == "ratio"
+        adjustment = None
         if measure.covariates and among.variant != "unadjusted":
-            adjustment = adjust_means(control, treated, [c.label for c in measure.covariates])
+            outcome, *covariates = _variables(measure)
+            names = [c.label for c in measure.covariates]
+            adjustment = adjust_ratios(control, treated, outcome, covariates, names)
             if adjustment.control is not None and adjustment.treatment is not None:
-                moments = adjustment.control, adjustment.treatment
-                return _mean_effect(*moments, asked), adjustment
-            return _mean_effect(control.marginal(0), treated.marginal(0), asked), adjustment
-        return _mean_effect(control.marginal(0), treated.marginal(0), asked), None
+                compare = _linearised_effect if of_ratio else _mean_effect
+                return compare(adjustment.control, adjustment.treatment, asked), adjustment
+        if of_ratio:
+            return _ratio_effect(control, treated, asked), adjustment
+        return _mean_effect(control.marginal(0), treated.marginal(0), asked), adjustment
 
     def absent(self, index: int) -> str | None:
         """Why a measure was not measured at all: a misspelt event would otherwise pass for a metric of zeros."""
@@ -188,6 +197,17 @@ def proportion(moments: CoMoments) -> Proportion:
     return Proportion(round(moments.means[0] * moments.n), moments.n)
 
 
+def _variables(measure: Measure) -> list[Ratio | int]:
+    """Where a measure and then each of its covariates stand in its family: a ratio has two variables."""
+    found: list[Ratio | int] = []
+    position = 0
+    for metric in (measure.metric, *(covariate.metric for covariate in measure.covariates)):
+        is_ratio = metric is not None and metric.type == "ratio"
+        found.append(Ratio(position, position + 1) if is_ratio else position)
+        position += 2 if is_ratio else 1
+    return found
+
+
 def _not_computed(asked: Asked, n_control: int, n_treatment: int, reason: str) -> Effect:
     return Effect(
         "not computed",
@@ -209,6 +229,16 @@ def _ratio_effect(control: CoMoments, treated: CoMoments, asked: Asked) -> Effec
             control, treated, asked.multiple, alpha=asked.alpha, alternative=asked.alternative
         )
     return compare_ratios(control, treated, alpha=asked.alpha, alternative=asked.alternative, null=asked.null)
+
+
+def _linearised_effect(control: Moments, treated: Moments, asked: Asked) -> Effect:
+    if asked.multiple is not None:
+        return compare_linearised_to_multiple(
+            control, treated, asked.multiple, alpha=asked.alpha, alternative=asked.alternative
+        )
+    return compare_linearised(
+        control, treated, alpha=asked.alpha, alternative=asked.alternative, null=asked.null
+    )
 
 
 def _proportion_effect(measure: Measure, control: CoMoments, treated: CoMoments, asked: Asked) -> Effect:

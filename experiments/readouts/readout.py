@@ -15,6 +15,10 @@ from experiments.forms.documents import canonical_json, sha256_of
 SCHEMA = "readout/1"
 
 VerdictCode = Literal["SHIP", "DO NOT SHIP", "INCONCLUSIVE", "INVALID", "CONTINUE"]
+LookDecision = Literal[
+    "CONTINUE", "STOP FOR EFFICACY", "STOP FOR FUTILITY", "STOP FOR HARM", "STOP AS INVALID", "NO BOUNDARY"
+]
+"""What a look called for; NO BOUNDARY ends an experiment at its last look without a crossing."""
 CheckResult = Literal["pass", "warn", "fail", "hold", "not applicable"]
 
 
@@ -48,6 +52,7 @@ class Look(Part):
     short: bool
     stopped_by_hand: bool
     enrolment_start: datetime | None
+    decision: LookDecision = "NO BOUNDARY"
 
 
 class Check(Part):
@@ -98,7 +103,7 @@ class Comparison(Part):
 
     metric: str
     label: str
-    role: Literal["primary", "must-hold", "monitor", "secondary"]
+    role: Literal["primary", "must-hold", "monitor", "harm-stop", "secondary"]
     type: str
     unit: str
     direction: Literal["higher", "lower"]
@@ -128,6 +133,76 @@ class Comparison(Part):
     segment: str | None = None
     not_computed: str | None = None
     notes: tuple[str, ...] = ()
+
+
+class LookPoint(Part):
+    """One look of one metric's sequential test. ``z`` is above 0 where the treatment looks better than the null.
+
+    Attributes:
+        information: share of the planned information reached.
+        critical: z from which the look decides for the treatment (and below whose negative against it); None where the
+            look spends nothing, or the rule has no boundary in z.
+        futility: z at or below which the look stops for futility.
+        spent: cumulative type-I error by this look, over both sides of a two-sided test.
+        low, high: the repeated interval (or confidence sequence) of the effect at this look; None where open.
+        p_value: repeated (or always-valid) p at this look.
+    """
+
+    k: int
+    cut_off: datetime | None
+    information: float
+    z: float | None
+    critical: float | None
+    futility: float | None
+    spent: float | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+
+
+class PlannedLook(Part):
+    """A look that was declared, and its boundary at the planned information."""
+
+    information: float
+    critical: float | None
+    futility: float | None
+    spent: float | None
+
+
+class SequentialPath(Part):
+    """A deciding metric over the looks taken: its boundaries, and what may be said after the stop.
+
+    Attributes:
+        boundary: by its name, with its parameter.
+        level: confidence level of the repeated intervals, all looks together.
+        null: the effect tested: 0, or the margin.
+        standard_error: of the last look's estimate, which turns z into the metric's unit.
+        stagewise_p_value, stagewise_interval, median_unbiased: by stage-wise ordering at the stop, in the metric's unit.
+        not_computed: why these are None.
+    """
+
+    metric: str
+    label: str
+    role: Literal["primary", "must-hold", "harm-stop"]
+    treatment: str
+    segment: str | None
+    segment_level: str | None
+    unit: str
+    scale: Literal["absolute", "relative"]
+    direction: Literal["higher", "lower"]
+    rule: Literal["group-sequential", "always-valid"]
+    boundary: str
+    alpha: float
+    sides: int
+    level: float
+    null: float
+    points: tuple[LookPoint, ...]
+    planned: tuple[PlannedLook, ...]
+    stagewise_p_value: float | None = None
+    stagewise_interval: Interval | None = None
+    median_unbiased: float | None = None
+    not_computed: str | None = None
 
 
 class Segment(Part):
@@ -204,6 +279,7 @@ class Readout(Part):
     secondary: tuple[Comparison, ...]
     segments: tuple[Segment, ...]
     sensitivity: tuple[Sensitivity, ...]
+    sequential: tuple[SequentialPath, ...] = ()
     verdict: Verdict
     limits: tuple[str, ...]
     plan_kept: tuple[Check, ...]

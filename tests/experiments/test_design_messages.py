@@ -174,7 +174,7 @@ primary: {covariates: [{metric: sesions}]}
 => primary.covariates[0].metric: 'sesions' is not a metric of the catalogue. Did you mean 'sessions'? Allowed: balance, errors, failure_rate, novelty, p95_latency, rating, return_week_2, revenue, sessions, success.
 
 primary: {covariates: [{metric: p95_latency}]}
-=> primary.covariates[0].metric: a quantile cannot be a covariate; use a count, sum, mean, proportion or conversion
+=> primary.covariates[0].metric: a quantile cannot be a covariate; use a count, sum, mean, proportion, conversion or ratio
 
 primary: {covariates: [{metric: sessions, window: -7d}]}
 => primary.covariates[0].window: '-7d' is not a duration; write a number with s, m, h, d or w, for example 7d
@@ -191,9 +191,11 @@ primary: {covariates: [{metric: sessions, variance_reduction: 0.6}, {attribute: 
 primary: {covariates: [{metric: sessions, variance_reduction: 1.2}]}
 => primary.covariates[0].variance_reduction: 1.2 is not allowed; give less than 1 (share of the variance it is expected to remove; without it the sample size counts on nothing)
 
-primary: {metric: failure_rate, mde: {absolute: null, relative: 10%}, covariates: [{metric: sessions}]}
+primary: {metric: p95_latency, mde: {absolute: 20}, covariates: [{metric: sessions}]}
 hypothesis: {expect: decrease}
-=> primary.covariates: a ratio metric takes no covariates yet; leave them out
+guardrails: []
+no_guardrails_reason: nothing else can suffer
+=> primary.covariates: a quantile metric takes no covariates; leave them out
 
 primary: {metric: novelty, mde: {absolute: 1}}
 => primary.baseline: is missing: the sample size needs what novelty@1 was before (mean, sd, source), here or in the catalogue
@@ -251,7 +253,7 @@ guardrails: [{metric: novelty, margin: {absolute: 2}, reason: two in a hundred}]
 
 guardrails: [{metric: errors, margin: {absolute: 0.01}, reason: one point, role: must hold}]
 => guardrails[0].reason: 'one point' is not allowed; give at least 10 characters (why this margin: from cost, not from data)
-=> guardrails[0].role: 'must hold' is not allowed here. Did you mean 'must-hold'? Allowed: must-hold, monitor.
+=> guardrails[0].role: 'must hold' is not allowed here. Did you mean 'must-hold'? Allowed: must-hold, monitor, harm-stop.
 
 guardrails: [{metric: errors, margin: {absolute: 0.01}, reason: one point of errors, minimum_units: 2.5}]
 => guardrails[0].minimum_units: 2.5 is not allowed; give a whole number (fewer analysed units in an arm: missing, which never passes)
@@ -387,7 +389,7 @@ power: {override_reason: no idea why}
 => power.override_reason: nothing is overridden; give units_per_arm, or leave the reason out
 
 stopping: {rule: sequential}
-=> stopping.rule: 'sequential' is not allowed here. Allowed: fixed.
+=> stopping.rule: 'sequential' is not allowed here. Did you mean 'group-sequential'? Allowed: fixed, group-sequential, always-valid.
 
 stopping: {minimum_duration: 10d}
 => stopping: minimum_duration 10d and step 7d are not whole weeks, so weekdays would not balance; use multiples of 7d, or say why not in part_weeks_reason

@@ -72,10 +72,10 @@ def known_covariates(one: Tested, _design: WrittenDesign) -> Iterator[Finding]:
                 continue
             if covariate.metric not in one.catalogue:
                 yield path, one.catalogue.explain_missing(covariate.metric)
-            elif (kind := one.catalogue[covariate.metric].type) in {"ratio", "quantile", "retention"}:
+            elif (kind := one.catalogue[covariate.metric].type) in {"quantile", "retention"}:
                 yield (
                     path,
-                    f"a {kind} cannot be a covariate; use a count, sum, mean, proportion or conversion",
+                    f"a {kind} cannot be a covariate; use a count, sum, mean, proportion, conversion or ratio",
                 )
 
 
@@ -96,11 +96,8 @@ def covariates_once(one: Tested, _design: WrittenDesign) -> Iterator[Finding]:
 
 
 def covariates_fit(one: Tested, _design: WrittenDesign) -> Iterator[Finding]:
-    if one.declared.covariates and one.metric.type in {"ratio", "quantile"}:
-        yield (
-            (*one.path, "covariates"),
-            f"a {one.metric.type} metric takes no covariates yet; leave them out",
-        )
+    if one.declared.covariates and one.metric.type == "quantile":
+        yield (*one.path, "covariates"), "a quantile metric takes no covariates; leave them out"
 
 
 def variance_reductions(one: Tested, _design: WrittenDesign) -> Iterator[Finding]:

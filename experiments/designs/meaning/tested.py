@@ -36,8 +36,17 @@ class Tested:
         return self.path == ("primary",)
 
     @property
+    def role(self) -> str | None:
+        """What a guardrail is for; None of the primary."""
+        return None if self.is_primary else cast(Guardrail, self.declared).role
+
+    @property
+    def burn_in(self) -> int | None:
+        return None if self.is_primary else cast(Guardrail, self.declared).burn_in
+
+    @property
     def decides(self) -> bool:
-        return self.is_primary or cast(Guardrail, self.declared).role == "must-hold"
+        return self.is_primary or self.role == "must-hold"
 
     @property
     def mde(self) -> Amount | None:
