@@ -1,22 +1,22 @@
 """Regression adjustment by pre-exposure covariates (CUPED), from co-moments alone.
 
 Deng, Xu, Kohavi & Walker (2013, WSDM, section 3) with several covariates. θ comes from the centred co-moments
-within
-the arms, added up over both: an effect on the outcome, or a chance difference of the covariates between the
-    arms,
-does not enter it.
+within the arms, added up over both: an effect on the outcome, or a chance difference of the covariates
+between the arms, does not enter it. A ratio of sums, as outcome or as covariate, is adjusted in its linearised
+form (Deng, Knoblich & Lu 2018, KDD, section 3).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.moments import CoMoments, Moments
+from analysis.ratios import Ratio, linearise
 
 LEAST_OWN_SHARE = 1e-8
 """Share of a covariate's variation that earlier covariates must leave for it to be used beside them."""
@@ -41,7 +41,7 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """Outcomes adjusted to the covariates' common mean, ready for `compare_means`.
+    """Outcomes adjusted to the covariates' common mean, ready for `compare_means` or `compare_linearised`.
 
     The adjusted values are yᵢ − Σ θ·(xᵢ − x̄), x̄ over both arms. Their variance is taken as that of any
     other value; what the estimation of θ adds is of the order k/n and left out, so n should be large beside
@@ -71,8 +71,7 @@ def adjust_means(
     and reported. With none left the adjusted values are the unadjusted ones.
 
     Args:
-        control, treatment: co-moments over the arm's units, of the same variables in the same order. A ratio
-            metric is linearised first (`analysis.ratios.linearise`).
+        control, treatment: co-moments over the arm's units, of the same variables in the same order.
         covariates: their names; by default "covariate 1" and so on.
 
     Raises:
@@ -117,6 +116,68 @@ def adjust_means(
     )
 
 
+def adjust_ratios(
+    control: CoMoments,
+    treatment: CoMoments,
+    outcome: Ratio | int,
+    covariates: Sequence[Ratio | int],
+    names: Sequence[str] | None = None,
+) -> Adjustment:
+    """`adjust_means` where the outcome, covariates or both are ratios of two sums.
+
+    Each ratio stands as R + (yᵢ − R·dᵢ) / mean(d), with R and mean(d) of the unit's own arm, so the arms'
+    adjusted means differ by (R_t − R_c) − Σ θ·(X_t − X_c), X an arm's mean or ratio of the covariate. A unit
+    without history (0 of 0) stands at its arm's ratio and pulls neither way.
+
+    A ratio covariate whose denominator never occurs in an arm is left out and reported.
+
+    Args:
+        control, treatment: co-moments over the arm's units, of the same variables in the same order.
+        outcome, covariates: which variables they are: a pair for a ratio, one index for any other.
+        names: of the covariates.
+
+    Raises:
+        ValueError: without a covariate, or if the arms' variables or the names do not fit each other.
+    """
+    names = tuple(names) if names is not None else tuple(f"covariate {i + 1}" for i in range(len(covariates)))
+    if not covariates or len(names) != len(covariates):
+        raise ValueError(
+            f"names: {len(names)} for {len(covariates)} covariates; give one or more, each with one name"
+        )
+    if control.k != treatment.k:
+        raise ValueError(
+            f"control, treatment: {control.k} and {treatment.k} variables; give the same in both"
+        )
+    arms = (("control", control), ("treatment", treatment))
+    absent = [
+        f"{name} arm: " + (f"fewer than 2 units (found {arm.n})" if arm.n < 2 else _NO_DENOMINATOR)
+        for name, arm in arms
+        if arm.n < 2 or _has_no_denominator(arm, outcome)
+    ]
+    if absent:
+        return Adjustment(
+            None, None, tuple(Coefficient(name, None) for name in names), None, "; ".join(absent)
+        )
+    left_out: dict[int, str] = {}
+    for i, covariate in enumerate(covariates):
+        where = [name for name, arm in arms if _has_no_denominator(arm, covariate)]
+        if where:
+            left_out[i] = f"{_NO_DENOMINATOR} in {' and '.join(where)}"
+    kept = [i for i in range(len(covariates)) if i not in left_out]
+    variables = [outcome, *(covariates[i] for i in kept)]
+    linearised = linearise(control, variables), linearise(treatment, variables)
+    if not kept:
+        unadjusted = [arm.marginal(0) for arm in linearised]
+        found = Adjustment(unadjusted[0], unadjusted[1], (), 0.0)
+    else:
+        found = adjust_means(*linearised, [names[i] for i in kept])
+    used = iter(found.coefficients)
+    coefficients = tuple(
+        Coefficient(name, None, left_out[i]) if i in left_out else next(used) for i, name in enumerate(names)
+    )
+    return replace(found, coefficients=coefficients)
+
+
 def apply_adjustment(
     control: CoMoments, treatment: CoMoments, theta: Sequence[float] | NDArray[np.float64]
 ) -> tuple[Moments, Moments]:
@@ -136,6 +197,13 @@ def apply_adjustment(
         return arm.combine([weights], [arm.means[0] - shift]).marginal(0)
 
     return adjusted(control), adjusted(treatment)
+
+
+_NO_DENOMINATOR = "the denominator's mean is 0"
+
+
+def _has_no_denominator(arm: CoMoments, variable: Ratio | int) -> bool:
+    return isinstance(variable, Ratio) and arm.means[variable.denominator] == 0
 
 
 def _scale(control: CoMoments, treatment: CoMoments) -> NDArray[np.float64]:

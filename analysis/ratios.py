@@ -21,6 +21,7 @@ from analysis.inference import Alternative
 from analysis.moments import CoMoments, Moments
 
 _NAME = "Welch t of the linearised ratio (delta method)"
+_NAME_OF_MULTIPLE = f"{_NAME} of treatment − multiple · control; Fieller interval"
 
 
 def compare_ratios(
@@ -65,7 +66,47 @@ def compare_ratios_to_multiple(
         ratio_estimate(control),
         ratio_estimate(treatment),
         multiple,
-        method=f"{_NAME} of treatment − multiple · control; Fieller interval",
+        method=_NAME_OF_MULTIPLE,
+        alpha=alpha,
+        alternative=alternative,
+    )
+
+
+def compare_linearised(
+    control: Moments,
+    treatment: Moments,
+    *,
+    alpha: float = 0.05,
+    alternative: Alternative = "two-sided",
+    null: float = 0.0,
+    relative: RelativeMethod | None = "log-delta",
+) -> Effect:
+    """`compare_ratios` of ratios that are linearised already, as `analysis.adjustment.adjust_ratios` leaves them."""
+    return compare_estimates(
+        ArmEstimate.of_mean(control),
+        ArmEstimate.of_mean(treatment),
+        method=_NAME,
+        alpha=alpha,
+        alternative=alternative,
+        null=null,
+        relative=relative,
+    )
+
+
+def compare_linearised_to_multiple(
+    control: Moments,
+    treatment: Moments,
+    multiple: float,
+    *,
+    alpha: float = 0.05,
+    alternative: Alternative = "two-sided",
+) -> Effect:
+    """`compare_ratios_to_multiple` of ratios that are linearised already."""
+    return compare_estimates_to_multiple(
+        ArmEstimate.of_mean(control),
+        ArmEstimate.of_mean(treatment),
+        multiple,
+        method=_NAME_OF_MULTIPLE,
         alpha=alpha,
         alternative=alternative,
     )

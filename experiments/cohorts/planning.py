@@ -89,7 +89,7 @@ class _Planner:
     def families(self, index: int, measure: Measure) -> list[Family]:
         """The declared analysis of a measure and, of the primary, the sensitivity analyses."""
         outcome = self.outcome(measure)
-        covariates = tuple(self.covariate(c, measure.without_history) for c in measure.covariates)
+        covariates = tuple(v for c in measure.covariates for v in self.covariate(c, measure.without_history))
         found = [Family(index, "declared", outcome + covariates)]
         if covariates:
             found.append(Family(index, "unadjusted", outcome))
@@ -111,24 +111,32 @@ class _Planner:
             sql = at_most(sql, round(metric.cap * scale))
         return (Variable(f"{metric.reference} {place}", sql, scale, centre_of(metric, scale)),)
 
-    def covariate(self, covariate: ResolvedCovariate, without_history: str) -> Variable:
-        """A covariate, strictly before exposure."""
-        if covariate.metric is None:
+    def covariate(self, covariate: ResolvedCovariate, without_history: str) -> tuple[Variable, ...]:
+        """The variables of a covariate, strictly before exposure: one, or numerator and denominator."""
+        metric = covariate.metric
+        variables: tuple[Variable, ...]
+        if metric is None:
             scale = 10**ATTRIBUTE_DECIMALS
             column = ident(f"attribute {covariate.attribute}")
             sql = f"CAST(round(CAST({column} AS DOUBLE) * {scale}) AS BIGINT)"
-            name, centre = f"attribute {covariate.attribute} as covariate", None
+            variables = (Variable(f"attribute {covariate.attribute} as covariate", sql, scale, None),)
         else:
-            metric, span = covariate.metric, Span(-covariate.window, 0)
+            span = Span(-covariate.window, 0)
+            place = f"before exposure [{span.start}, 0)"
             self._refuse_without_times(metric)
-            sql, scale = self.unit_value(metric, span)
-            if metric.cap is not None:
-                sql = at_most(sql, round(metric.cap * scale))
-            name = f"{metric.reference} before exposure [{span.start}, 0)"
-            centre = centre_of(metric, scale)
+            if metric.type == "ratio":
+                variables = self._ratio(metric, span, place, capped=True)
+            else:
+                sql, scale = self.unit_value(metric, span)
+                if metric.cap is not None:
+                    sql = at_most(sql, round(metric.cap * scale))
+                variables = (Variable(f"{metric.reference} {place}", sql, scale, centre_of(metric, scale)),)
         if without_history == "zero":
-            sql, name = f"coalesce({sql}, 0)", f"{name}, none is 0"
-        return Variable(name, sql, scale, centre)
+            return tuple(
+                Variable(f"{v.name}, none is 0", f"coalesce({v.sql}, 0)", v.scale, v.centre)
+                for v in variables
+            )
+        return variables
 
     def unit_value(self, metric: Metric, span: Span) -> tuple[str, int]:
         """SQL of a unit's value of a metric over a span, and its scale."""
@@ -231,10 +239,12 @@ class _Planner:
         return f"CASE WHEN {rows} = 0 THEN 0 ELSE {total} END", 10**decimals
 
     def _refuse_without_times(self, metric: Metric) -> None:
-        log = self.logs[self._log(metric.event or "")]
-        if self.timed and log.columns.occurred_at is not None:
+        untimed = [
+            event for event in metric.events() if self.logs[self._log(event)].columns.occurred_at is None
+        ]
+        if self.timed and not untimed:
             return
-        what = "exposures have" if not self.timed else f"the outcome log of {metric.event!r} has"
+        what = f"the outcome log of {', '.join(map(repr, untimed))} has" if self.timed else "exposures have"
         raise Invalid(
             "outcomes",
             [

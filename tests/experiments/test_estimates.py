@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from experiments.readouts.readout import Comparison, Readout
 from tests.experiments.laboratory import assignments, events, of_metric, small_trial
+from tests.references.ratio_adjustment_reference import adjusted_difference
 
 ARMS3 = {"arms": [{"name": "control"}, {"name": "mild"}, {"name": "strong"}, {"name": "wild"}]}
 DECREASE = {"because": "it is faster", "expect": "decrease"}
@@ -50,7 +51,14 @@ def by_arm(rows: pd.DataFrame, values: pd.Series) -> list[np.ndarray]:
     return [values[(rows.arm == arm).to_numpy()].to_numpy() for arm in dict.fromkeys(rows.arm)]
 
 
-def readout_of(folder: Path, rows: pd.DataFrame, logged: pd.DataFrame, **design: Any) -> Readout:
+def readout_of(
+    folder: Path,
+    rows: pd.DataFrame,
+    logged: pd.DataFrame,
+    *,
+    metrics: dict[str, dict[str, Any]] | None = None,
+    **design: Any,
+) -> Readout:
     attributes = {
         name: name for name in rows.columns if name not in {"unit", "arm", "assigned_at", "delivered"}
     }
@@ -62,6 +70,7 @@ def readout_of(folder: Path, rows: pd.DataFrame, logged: pd.DataFrame, **design:
         {"assignments": rows, "outcomes": logged},
         design=design,
         sources={"assignments": {"frame": "assignments", "columns": columns, "attributes": attributes}},
+        metrics=metrics,
     ).readout()
 
 
@@ -131,6 +140,129 @@ def test_an_adjusted_mean_is_that_of_least_squares_with_the_unadjusted_beside(tm
     unadjusted = readout.sensitivity[0]
     assert unadjusted.analysis == "unadjusted"
     assert bounds(unadjusted.comparison) == pytest.approx((plain.low, plain.high), rel=1e-9)
+
+
+def requests_of_users(seed: int, n: int) -> tuple[pd.DataFrame, dict[str, np.ndarray], pd.DataFrame]:
+    """Users who click more or less readily, before exposure and after; every tenth has no history."""
+    random = np.random.default_rng(seed)
+    rows = assignments(n, age=[float(age) for age in 20 + random.integers(0, 50, n)])
+    rate = random.beta(1.5, 3.5, n)
+    # in steps of 20 units, so that both arms have as many without history
+    newcomer = np.arange(n) % 20 < 2
+    views, before = 1 + random.poisson(6, n), np.where(newcomer, 0, 1 + random.poisson(9, n))
+    lift = np.where(rows.arm == "treatment", 0.02, 0)
+    counts = {
+        "view": views,
+        "click": random.binomial(views, np.clip(rate + lift, 0, 1)),
+        "view before": before,
+        "click before": random.binomial(before, rate),
+    }
+    logged = [
+        events(rows.loc[rows.index.repeat(n)], name.split()[0], after="-24h" if "before" in name else "1h")
+        for name, n in counts.items()
+    ]
+    return rows, counts, pd.concat(logged, ignore_index=True)
+
+
+@pytest.mark.parametrize("without_history", ["zero", "exclude"])
+def test_an_adjusted_ratio_is_that_of_least_squares_on_the_linearised_units(
+    tmp_path: Path, without_history: str
+) -> None:
+    rows, counts, logged = requests_of_users(11, 3_000)
+    readout = readout_of(
+        tmp_path,
+        rows,
+        logged,
+        metrics={"click_rate": {"no_events": "missing"}},
+        primary={
+            "metric": "click_rate",
+            "mde": 0.02,
+            "covariates": [{"metric": "click_rate", "window": "7d"}, {"attribute": "age"}],
+            "without_history": without_history,
+        },
+        sensitivity=["unadjusted"],
+    )
+    primary = readout.primary[0]
+    kept = counts["view before"] >= (1 if without_history == "exclude" else 0)
+    arms = [
+        (
+            (counts["click"][mine], counts["view"][mine]),
+            rows.age.to_numpy()[mine],
+            (counts["click before"][mine], counts["view before"][mine]),
+        )
+        for mine in ((rows.arm == arm).to_numpy() & kept for arm in ("control", "treatment"))
+    ]
+    difference, standard_error, _ = adjusted_difference(*arms)
+    assert primary.estimate == pytest.approx(difference, rel=1e-9)
+    low, high = bounds(primary)
+    assert (high - low) / 2 == pytest.approx(stats.t.isf(0.025, kept.sum() - 2) * standard_error, rel=1e-4)
+    assert primary.method.endswith("(delta method), adjusted for 2 covariates")
+    assert primary.variance_reduction is not None
+    assert primary.variance_reduction > 0.1
+    plain = [
+        counts["click"][(rows.arm == arm).to_numpy()].sum()
+        / counts["view"][(rows.arm == arm).to_numpy()].sum()
+        for arm in ("control", "treatment")
+    ]
+    assert primary.control_value.value == pytest.approx(plain[0], rel=1e-12)
+    unadjusted = readout.sensitivity[0].comparison
+    assert unadjusted.estimate == pytest.approx(plain[1] - plain[0], rel=1e-9)
+    excluded = any(
+        "150 control and 150 treatment units without a covariate" in note for note in primary.notes
+    )
+    assert excluded is (without_history == "exclude")
+
+
+def test_an_adjusted_ratio_is_held_against_a_relative_margin_in_every_segment(tmp_path: Path) -> None:
+    rows, counts, logged = requests_of_users(12, 3_000)
+    rows["country"] = np.where(np.arange(3_000) % 3 == 0, "BE", "NL")
+    readout = readout_of(
+        tmp_path,
+        rows,
+        pd.concat([logged, events(rows[rows.index % 5 == 0], "buy")]),
+        **guardrail(
+            "click_rate",
+            {"relative": 0.1},
+            segment="country",
+            covariates=[{"metric": "click_rate", "window": "7d"}],
+        ),
+    )
+    assert [g.level for g in readout.guardrails] == ["BE", "NL"]
+    for found in readout.guardrails:
+        mine = [
+            ((rows.arm == arm) & (rows.country == found.level)).to_numpy() for arm in ("control", "treatment")
+        ]
+        arms = [
+            ((counts["click"][m], counts["view"][m]), (counts["click before"][m], counts["view before"][m]))
+            for m in mine
+        ]
+        _, _, theta = adjusted_difference(*arms)
+        after, before = (np.array([y.sum() / d.sum() for y, d in part]) for part in zip(*arms, strict=True))
+        units = np.array([m.sum() for m in mine])
+        adjusted = after - theta[0] * (before - before @ units / units.sum())
+        assert found.scale == "relative"
+        assert found.estimate == pytest.approx(adjusted[1] / adjusted[0] - 1, rel=1e-9)
+        assert (bounds(found)[0] > -0.1) is (found.state == "Within margin")
+
+
+def test_a_mean_is_adjusted_by_a_ratio_before_exposure(tmp_path: Path) -> None:
+    rows, counts, logged = requests_of_users(13, 2_000)
+    spent = np.round(np.random.default_rng(14).gamma(2, 5, 2_000) + counts["click before"], 2)
+    readout = readout_of(
+        tmp_path,
+        rows,
+        pd.concat([logged, events(rows, "pay", spent)]),
+        primary={
+            "metric": "revenue",
+            "mde": 1.0,
+            "covariates": [{"metric": "click_rate", "window": "7d"}],
+        },
+    )
+    arms = [
+        (spent[mine], (counts["click before"][mine], counts["view before"][mine]))
+        for mine in ((rows.arm == arm).to_numpy() for arm in ("control", "treatment"))
+    ]
+    assert readout.primary[0].estimate == pytest.approx(adjusted_difference(*arms)[0], rel=1e-9)
 
 
 def test_units_without_history_are_left_out_of_the_adjusted_comparison_and_counted(tmp_path: Path) -> None:
