@@ -87,24 +87,40 @@ def checkpoint_effects(
     return tuple(found)
 
 
-def looks_at(effects: Sequence[CheckpointEffect], most: int) -> tuple[CheckpointEffect, ...]:
-    """At most ``most`` checkpoints as looks, evenly by number, the last that brought information among them.
+def looks_due(
+    effects: Sequence[CheckpointEffect], planned_information: float, looks: int
+) -> tuple[CheckpointEffect, ...]:
+    """The checkpoints at which declared looks fall due, at 1/K, 2/K, … of the planned information.
 
-    Only checkpoints with a computed effect and more information than the one before can be a look. Nothing of
-    the outcome enters the choice, so a design can declare it.
+    A look is the first checkpoint with a computed effect that reaches its share; where one checkpoint reaches
+    several shares there are fewer looks. Nothing of the outcome's size enters the choice.
+
+    Args:
+        planned_information: in the unit of ``CheckpointEffect.information``.
+        looks: K.
 
     Raises:
-        ValueError: for fewer than one look.
+        ValueError: for a planned information that is not above 0, or fewer than one look.
     """
-    if most < 1:
-        raise ValueError(f"most: {most} is not allowed; give the number of looks, 1 or more")
-    rising: list[CheckpointEffect] = []
+    faults = []
+    if not 0 < planned_information < math.inf:
+        faults.append(f"planned_information: {planned_information} is not allowed; give a number above 0")
+    if looks < 1:
+        faults.append(f"looks: {looks} is not allowed; give 1 or more")
+    if faults:
+        raise ValueError("; ".join(faults))
+    found: list[CheckpointEffect] = []
+    due = 1
     for one in effects:
-        if one.effect.not_computed is None and (not rising or one.information > rising[-1].information):
-            rising.append(one)
-    if len(rising) <= most:
-        return tuple(rising)
-    return tuple(rising[math.ceil(len(rising) * k / most) - 1] for k in range(1, most + 1))
+        if due > looks:
+            break
+        # a rounding above the share itself would put off the last look for ever
+        if one.effect.not_computed is None and one.information >= planned_information * due / looks * (
+            1 - 1e-12
+        ):
+            found.append(one)
+            due = math.floor(one.information / planned_information * looks * (1 + 1e-12)) + 1
+    return tuple(found)
 
 
 def _problems_of(arm: ArmCheckpoints) -> list[str]:

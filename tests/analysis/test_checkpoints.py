@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.checkpoints import ArmCheckpoints, checkpoint_effects, checkpoint_problems, looks_at
+from analysis.checkpoints import ArmCheckpoints, checkpoint_effects, checkpoint_problems, looks_due
 
 
 def _arm(units, values=None):
@@ -82,11 +82,30 @@ def test_arms_of_different_lengths_are_refused(treatment):
     assert "at every checkpoint" in checkpoint_problems(control, treatment)[0]
 
 
-def test_looks_leave_out_checkpoints_that_bring_nothing_and_end_with_the_last():
-    units = [0, 1, 5, 5, 9, 12, 12, 20]
+def test_a_look_falls_due_at_the_first_checkpoint_that_reaches_its_share():
+    units = [0, 1, 5, 5, 9, 12, 12, 20]  # 20 in each arm are an information of 10
     effects = checkpoint_effects(_arm(units), _arm(units))
-    assert [one.checkpoint for one in looks_at(effects, 50)] == [3, 5, 6, 8]
-    assert [one.checkpoint for one in looks_at(effects, 2)] == [5, 8]
-    assert [one.checkpoint for one in looks_at(effects, 1)] == [8]
-    with pytest.raises(ValueError, match="most: 0 is not allowed"):
-        looks_at(effects, 0)
+    assert [one.checkpoint for one in looks_due(effects, 10, 4)] == [3, 6, 8]
+    assert [one.checkpoint for one in looks_due(effects, 10, 2)] == [6, 8]
+    assert [one.checkpoint for one in looks_due(effects, 10, 1)] == [8]
+    assert [one.checkpoint for one in looks_due(effects, 10, 1000)] == [3, 5, 6, 8]
+    assert [one.checkpoint for one in looks_due(effects, 20, 4)] == [6, 8]
+
+
+def test_no_look_falls_due_after_the_last():
+    units = [5, 10, 12, 15]
+    effects = checkpoint_effects(_arm(units), _arm(units))
+    assert [one.checkpoint for one in looks_due(effects, 5, 2)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("planned", "looks", "message"),
+    [
+        (0, 3, "planned_information: 0 is not allowed"),
+        (math.nan, 3, "planned_information: nan"),
+        (5, 0, "looks: 0"),
+    ],
+)
+def test_a_rule_without_looks_is_refused(planned, looks, message):
+    with pytest.raises(ValueError, match=message):
+        looks_due((), planned, looks)
