@@ -20,7 +20,8 @@ from experiments.logs.sources import OutcomeSources, Sources
 from experiments.logs.sql import Step, at_moment
 from experiments.logs.watermark import Watermark
 from experiments.looks.holds import holds, is_held, join_check
-from experiments.looks.stopping import LookStatus, fixed_look, information, start_of_enrolment, steps_of
+from experiments.looks.stopping import LookStatus, information, next_look, start_of_enrolment, steps_of
+from experiments.readouts.boundaries import PastLook
 from experiments.readouts.judgement import cohort_is_valid
 from experiments.readouts.readout import Check, Statement
 
@@ -43,14 +44,16 @@ class Taken:
         return is_held(self.held)
 
 
-def status_of(design: Design, reading: Reading) -> tuple[LookStatus, Watermark]:
-    """Whether the look is due. Reads assignments and exposures; of outcome logs only how far they are complete."""
+def status_of(
+    design: Design, reading: Reading, past: Sequence[PastLook] = ()
+) -> tuple[LookStatus, Watermark]:
+    """Whether the next look is due. Reads assignments and exposures; of outcome logs only how far they are complete."""
     watermark = reading.watermark()
     reading.place_units()
     first = reading.first_exposure_us()
     start = None if first is None else start_of_enrolment(first)
     enrolled = reading.enrolment(start or 0, steps_of(design)[2])
-    status = fixed_look(design, enrolled, reading.analysed, start, watermark.us, timed=reading.timed)
+    status = next_look(design, past, enrolled, reading.analysed, start, watermark.us, timed=reading.timed)
     return status, watermark
 
 
@@ -63,11 +66,11 @@ def first_exposure(design: Design, sources: Sources) -> datetime | None:
 
 
 def look_status(
-    design: Design, sources: Sources, outcomes: OutcomeSources | None
+    design: Design, sources: Sources, outcomes: OutcomeSources | None, past: Sequence[PastLook] = ()
 ) -> tuple[LookStatus, Watermark]:
-    """The status of the look, from logs on disk."""
+    """The status of the look after those taken, from logs on disk."""
     with Reading(design, sources, outcomes) as reading:
-        return status_of(design, reading)
+        return status_of(design, reading, past)
 
 
 def take_look(
@@ -75,6 +78,7 @@ def take_look(
     sources: Sources,
     outcomes: OutcomeSources,
     *,
+    past: Sequence[PastLook] = (),
     cut_off: CutOff | None = None,
     extract: FilePath | None = None,
     threads: int | None = None,
@@ -88,13 +92,14 @@ def take_look(
     by hand), the cohort is valid and nothing holds the look.
 
     Args:
+        past: the looks sealed before this one.
         cut_off: where the cohort ends; by default what the stopping rule says.
         extract: where to write the frozen per-unit rows.
         sealed: read only the files that a seal names.
         before_outcomes: called with the number of units just before their outcomes are read, to record the read.
     """
     with Reading(design, sources, outcomes, threads=threads, memory=memory, sealed=sealed) as reading:
-        status, watermark = status_of(design, reading)
+        status, watermark = status_of(design, reading, past)
         at = status.cut_off if cut_off is None else closed(cut_off, design)
         reading.place_units(at.watermark_us)
         cohort = gather_cohort(reading, at)
@@ -149,7 +154,8 @@ def _at_cut_off(design: Design, status: LookStatus, cohort: CohortEvidence) -> L
     """The status with what was reached at a cut-off that the stopping rule did not choose."""
     units = tuple(units_in(cohort.fates, arm, Fate.ANALYSED) for arm in range(len(design.arms)))
     reached = information(design, units)
-    return replace(status, cut_off=cohort.cut_off, information=reached, short=reached < 1, enrolled=units)
+    short = status.final and reached < 1
+    return replace(status, cut_off=cohort.cut_off, information=reached, short=short, enrolled=units)
 
 
 def statements_of(steps: list[Step]) -> tuple[Statement, ...]:

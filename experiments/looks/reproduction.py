@@ -21,6 +21,7 @@ from experiments.logs.manifest import Manifest, Part, file_part
 from experiments.logs.sources import OutcomeSources, Place, Sources
 from experiments.logs.sql import Step, text
 from experiments.looks.looking import Taken, take_look
+from experiments.readouts.boundaries import past_of
 from experiments.readouts.context import Context, versions
 from experiments.readouts.judgement import make_readout
 from experiments.readouts.readout import Readout
@@ -54,7 +55,10 @@ def verify_readout(
     changes = manifest.changes(_now(manifest, sources.place, outcomes.place))
     if not changes:
         try:
-            taken = take_look(design, sources, outcomes, cut_off=cut_off_of(sealed), sealed=manifest)
+            past = past_of(sealed)
+            taken = take_look(
+                design, sources, outcomes, past=past, cut_off=cut_off_of(sealed), sealed=manifest
+            )
         except Invalid as error:
             changes = tuple(str(problem) for problem in error.problems)
         else:
@@ -77,6 +81,7 @@ def _compared(design: Design, sealed: Readout, taken: Taken, frozen: ExtractAnsw
             manifest=sealed.reproduce.manifest,
             statements=sealed.reproduce.statements,
             held=taken.held,
+            past=past_of(sealed),
             ledger_head=sealed.reproduce.ledger_head,
             ledger_count=sealed.reproduce.ledger_count,
         ),

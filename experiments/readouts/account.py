@@ -58,7 +58,9 @@ def plan_kept(design: Design, evidence: Evidence, context: Context) -> tuple[Che
     late = [label for label in registration.labels if label in {"late", "retrospective"}]
     analysed = [units_in(evidence.cohort.fates, arm, Fate.ANALYSED) for arm in range(len(design.arms))]
     planned = design.plan.n_per_arm
-    reached = look.information >= 1
+    stopped = look.decision in {"STOP FOR EFFICACY", "STOP FOR FUTILITY", "STOP FOR HARM"}
+    reached = look.information >= 1 or stopped
+    reads = look.k - 1 + look.watches
     amended = len(registration.amendments)
     return (
         Check(
@@ -83,7 +85,7 @@ def plan_kept(design: Design, evidence: Evidence, context: Context) -> tuple[Che
             name="Looks as planned",
             result="warn" if look.stopped_by_hand else "pass",
             detail=f"{look.k} of {look.of}" + (", stopped by hand" if look.stopped_by_hand else ""),
-            rule="outcomes read only at the declared look",
+            rule="outcomes read only at declared looks",
             blocking=False,
         ),
         Check(
@@ -104,9 +106,11 @@ def plan_kept(design: Design, evidence: Evidence, context: Context) -> tuple[Che
         ),
         Check(
             name="Outcome reads before this look",
-            result="pass" if registration.outcome_reads_before == 0 else "warn",
+            result="pass" if registration.outcome_reads_before <= reads else "warn",
             detail=f"{registration.outcome_reads_before}",
-            rule="none",
+            rule="none"
+            if reads == 0
+            else f"at most {reads}: earlier looks and watches of the declared harm stops",
             blocking=False,
         ),
     )

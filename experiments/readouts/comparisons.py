@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from analysis.adjustment import Adjustment
 from analysis.effects import Effect
@@ -32,23 +33,32 @@ class Answer:
     guardrail: Guardrail | None = None
 
 
+class Tests(Protocol):
+    """Every test of one look; see ``boundaries.LookTests``."""
+
+    estimator: Estimator
+
+    def unadjusted(self, index: int, treatment: int, alpha: float, among: Among) -> Effect: ...
+
+
 def comparison(
-    estimator: Estimator,
+    tests: Tests,
     index: int,
     treatment: int,
     answer: Answer,
+    alpha: float,
     *,
     among: Among = EVERYONE,
     state: str = "",
     not_computed: str | None = None,
 ) -> Comparison:
-    """The answer with each arm's own numbers and, beside an adjusted effect, the unadjusted one."""
+    """The answer, at its level ``alpha``, with each arm's own numbers and, beside an adjusted effect, the unadjusted one."""
+    estimator = tests.estimator
     measure, effect, guardrail = estimator.design.measures[index], answer.effect, answer.guardrail
     reduction = answer.adjustment.variance_reduction if answer.adjustment else None
     unadjusted = None
     if reduction is not None:
-        beside = Among("unadjusted", among.segment, among.level)
-        unadjusted, _ = estimator.effect(index, treatment, answer.asked, beside)
+        unadjusted = tests.unadjusted(index, treatment, alpha, among)
     relative = effect.relative
     return Comparison(
         metric=measure.metric.reference,

@@ -8,12 +8,15 @@ from importlib import metadata
 from sys import version_info
 from typing import Any
 
+from experiments.readouts.boundaries import PastLook
 from experiments.readouts.readout import Check, Look, Registration, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything of a readout that is not computed from the evidence. ``held`` are the checks of what can be mended."""
+    """Everything of a readout that is not computed from the evidence. ``held`` are the checks of what can be mended, ``past``
+    the looks sealed before.
+    """
 
     registration: Registration
     look: Look
@@ -22,6 +25,7 @@ class Context:
     manifest: tuple[dict[str, Any], ...]
     statements: tuple[Statement, ...]
     held: tuple[Check, ...] = ()
+    past: tuple[PastLook, ...] = ()
     ledger_head: str | None = None
     ledger_count: int | None = None
 

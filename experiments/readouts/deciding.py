@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from analysis.guardrails import Guardrail, GuardrailState, judge_effect, worst
-from analysis.inference import Alternative
+from analysis.guardrails import GuardrailState, worst
 from analysis.multiplicity import adjust
 from experiments.designs.design import Measure
+from experiments.designs.sequential import level_of
+from experiments.readouts.asking import answer_of
+from experiments.readouts.boundaries import LookTests
 from experiments.readouts.comparisons import Answer, comparison, planned_effect
-from experiments.readouts.estimates import EVERYONE, Among, Asked, Estimator
-from experiments.readouts.readout import Comparison
+from experiments.readouts.estimates import EVERYONE, Among, Estimator
+from experiments.readouts.readout import Comparison, SequentialPath
 from experiments.readouts.verdict import PrimaryState
 
 STATE_WORDS = {
     PrimaryState.MET: "Improved",
     PrimaryState.HARMED: "Worse",
     PrimaryState.RULED_OUT: "Planned effect ruled out",
+    PrimaryState.FUTILE: "Futility boundary crossed",
     PrimaryState.UNDECIDED: "No evidence of a difference",
     PrimaryState.MISSING: "Not measured",
 }
@@ -24,6 +27,12 @@ MARGIN_WORDS = {
     GuardrailState.WITHIN: "Within margin",
     GuardrailState.BEYOND: "Beyond margin",
     GuardrailState.NOT_RULED_OUT: "Margin not ruled out",
+    GuardrailState.MISSING: "Missing",
+}
+HARM_WORDS = {
+    GuardrailState.WITHIN: "Not tripped",
+    GuardrailState.BEYOND: "Tripped",
+    GuardrailState.NOT_RULED_OUT: "Not tripped",
     GuardrailState.MISSING: "Missing",
 }
 NON_INFERIORITY = {
@@ -36,13 +45,21 @@ NON_INFERIORITY = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One treatment: its comparisons and what they mean for the verdict. ``states`` are of the must-hold guardrails."""
+    """One treatment: its comparisons and what they mean for the verdict.
+
+    Attributes:
+        states: of the must-hold guardrails.
+        tripped: the harm stops that tripped, by name.
+        paths: of the primary and the must-hold guardrails over the looks; none with a single look.
+    """
 
     treatment: int
     primary: Comparison
     state: PrimaryState
     guardrails: tuple[Comparison, ...]
     states: tuple[GuardrailState, ...]
+    tripped: tuple[str, ...] = ()
+    paths: tuple[SequentialPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,69 +70,39 @@ class TreatmentLevel:
     adjusted: float | None = None
 
 
-def judge_all(estimator: Estimator) -> list[Judged]:
+def judge_all(tests: LookTests) -> list[Judged]:
     """Primary and guardrails of every treatment, the primary's level shared over treatments as declared."""
-    design = estimator.design
-    levels = treatment_levels(estimator)
+    design = tests.design
+    levels = treatment_levels(tests.estimator)
     judged = []
     for treatment in range(1, len(design.arms)):
-        primary, state = _primary(estimator, treatment, levels[treatment])
+        primary, state, path = _primary(tests, treatment, levels[treatment])
+        paths = [path]
         guardrails: list[Comparison] = []
         states: list[GuardrailState] = []
+        tripped: list[str] = []
         for index, measure in enumerate(design.measures):
-            if measure.role not in {"must-hold", "monitor"}:
+            if measure.role not in {"must-hold", "monitor", "harm-stop"}:
                 continue
-            found, state_of = _guardrail(estimator, index, treatment)
+            found, state_of, of_levels = _guardrail(tests, index, treatment)
             guardrails += found
             if measure.role == "must-hold":
                 states.append(state_of)
-        judged.append(Judged(treatment, primary, state, tuple(guardrails), tuple(states)))
+                paths += of_levels
+            if measure.role == "harm-stop" and state_of is GuardrailState.BEYOND:
+                tripped.append(measure.label)
+        judged.append(
+            Judged(
+                treatment,
+                primary,
+                state,
+                tuple(guardrails),
+                tuple(states),
+                tuple(tripped),
+                tuple(found for found in paths if found is not None),
+            )
+        )
     return judged
-
-
-def answer_of(
-    estimator: Estimator, index: int, treatment: int, alpha: float, among: Among = EVERYONE
-) -> Answer:
-    """A measure's declared test at ``alpha``: of a difference, or against its margin."""
-    if estimator.design.measures[index].margin is not None:
-        return against_margin(estimator, index, treatment, alpha, among)
-    measure = estimator.design.measures[index]
-    two_sided = measure.sides == 2
-    asked = Asked(alpha if two_sided else 2 * alpha)
-    effect, adjustment = estimator.effect(index, treatment, asked, among)
-    tested = effect
-    if not two_sided:
-        one_sided = Asked(alpha, better(measure))
-        tested, _ = estimator.effect(index, treatment, one_sided, among)
-    return Answer(effect, asked, adjustment, tested.p_value)
-
-
-def against_margin(
-    estimator: Estimator, index: int, treatment: int, alpha: float, among: Among = EVERYONE
-) -> Answer:
-    """A measure held against its margin: the two-sided interval at 2α, its state, and the one-sided p at the margin."""
-    measure = estimator.design.measures[index]
-    if measure.margin is None:
-        raise ValueError(f"{measure.label} has no margin")
-    margin, higher = measure.margin.value, measure.metric.direction == "higher"
-    asked = (
-        Asked(2 * alpha, multiple=1 - margin if higher else 1 + margin)
-        if measure.margin.kind == "relative"
-        else Asked(2 * alpha, null=-margin if higher else margin)
-    )
-    effect, adjustment = estimator.effect(index, treatment, asked, among)
-    one_sided = replace(asked, alpha=alpha, alternative=better(measure))
-    tested, _ = estimator.effect(index, treatment, one_sided, among)
-    judged = judge_effect(effect, margin, measure.metric.direction, minimum_units=measure.minimum_units)
-    unmeasured = estimator.too_many_missing(index, treatment, among)
-    if judged.state is not GuardrailState.MISSING and unmeasured is not None:
-        judged = _missing(judged, unmeasured)
-    return Answer(effect, asked, adjustment, tested.p_value, judged)
-
-
-def better(measure: Measure) -> Alternative:
-    """The side on which the treatment is better."""
-    return "greater" if measure.metric.direction == "higher" else "less"
 
 
 def superiority(measure: Measure, answer: Answer, alpha: float) -> PrimaryState:
@@ -146,6 +133,8 @@ def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
     m = len(treatments)
     if m == 1:
         return {1: TreatmentLevel(measure.alpha)}
+    if design.stopping.sequential:
+        return {treatment: TreatmentLevel(level_of(design, measure)) for treatment in treatments}
     p_values = {
         str(treatment): answer_of(estimator, 0, treatment, measure.alpha).p_value for treatment in treatments
     }
@@ -165,37 +154,53 @@ def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
     return levels
 
 
-def _primary(estimator: Estimator, treatment: int, at: TreatmentLevel) -> tuple[Comparison, PrimaryState]:
-    measure = estimator.design.primary
-    answer = answer_of(estimator, 0, treatment, at.alpha)
+def _primary(
+    tests: LookTests, treatment: int, level: TreatmentLevel
+) -> tuple[Comparison, PrimaryState, SequentialPath | None]:
+    estimator, measure = tests.estimator, tests.design.primary
+    at = tests.ask(0, treatment, level.alpha)
     unmeasured = None
-    if answer.guardrail is not None:
-        state, state_words = NON_INFERIORITY[answer.guardrail.state], MARGIN_WORDS[answer.guardrail.state]
+    if at.judged.guardrail is not None:
+        of_margin = at.judged.guardrail.state
+        state, state_words = NON_INFERIORITY[of_margin], MARGIN_WORDS[of_margin]
     else:
         unmeasured = estimator.too_many_missing(0, treatment)
-        state = superiority(measure, answer, at.alpha) if unmeasured is None else PrimaryState.MISSING
+        state = superiority(measure, at.judged, at.alpha) if unmeasured is None else PrimaryState.MISSING
         state_words = STATE_WORDS[state]
-    found = comparison(estimator, 0, treatment, answer, state=state_words, not_computed=unmeasured)
-    if at.adjusted is not None:
+    undecided = state in {PrimaryState.UNDECIDED, PrimaryState.RULED_OUT}
+    if undecided and tests.is_futile(at.z):
+        state, state_words = PrimaryState.FUTILE, STATE_WORDS[PrimaryState.FUTILE]
+    if state is PrimaryState.RULED_OUT and tests.interim and tests.rule == "always-valid":
+        state = (
+            PrimaryState.FUTILE
+        )  # a confidence sequence that excludes the planned effect needs no further look
+    found = comparison(
+        tests, 0, treatment, at.answer, level.alpha, state=state_words, not_computed=unmeasured
+    )
+    if level.adjusted is not None:
         method = estimator.design.multiple_treatments
-        found = found.model_copy(update={"adjusted_p_value": at.adjusted, "multiplicity": method})
-    return found, state
+        found = found.model_copy(update={"adjusted_p_value": level.adjusted, "multiplicity": method})
+    return found, state, tests.path(0, treatment, at, level.alpha)
 
 
-def _guardrail(estimator: Estimator, index: int, treatment: int) -> tuple[list[Comparison], GuardrailState]:
+def _guardrail(
+    tests: LookTests, index: int, treatment: int
+) -> tuple[list[Comparison], GuardrailState, list[SequentialPath | None]]:
     """A guardrail of one treatment; with a segment every level must hold, and an empty level is missing."""
-    measure = estimator.design.measures[index]
+    estimator, measure = tests.estimator, tests.design.measures[index]
     among = [EVERYONE]
     if measure.segment is not None:
         among = [Among(segment=measure.segment, level=level) for level in estimator.levels(measure.segment)]
-    found, states = [], []
+    said = HARM_WORDS if measure.role == "harm-stop" else MARGIN_WORDS
+    found, states, paths = [], [], []
     for one in among:
-        answer = against_margin(estimator, index, treatment, measure.alpha, one)
-        state = GuardrailState.MISSING if answer.guardrail is None else answer.guardrail.state
-        found.append(comparison(estimator, index, treatment, answer, among=one, state=MARGIN_WORDS[state]))
+        at = tests.ask(index, treatment, measure.alpha, one)
+        guardrail = at.judged.guardrail
+        state = GuardrailState.MISSING if guardrail is None else guardrail.state
+        found.append(
+            comparison(tests, index, treatment, at.answer, measure.alpha, among=one, state=said[state])
+        )
         states.append(state)
-    return found, worst(states)
-
-
-def _missing(judged: Guardrail, reason: str) -> Guardrail:
-    return replace(judged, state=GuardrailState.MISSING, harmful_bound=None, interval=None, reason=reason)
+        if measure.role == "must-hold":
+            paths.append(tests.path(index, treatment, at, measure.alpha, one))
+    return found, worst(states), paths

@@ -6,24 +6,24 @@ from analysis.effects import Effect
 from analysis.interaction import interaction
 from analysis.multiplicity import adjust
 from experiments.readouts import words
-from experiments.readouts.comparisons import Answer, comparison
-from experiments.readouts.deciding import answer_of
-from experiments.readouts.estimates import Among, Asked, Estimator
+from experiments.readouts.boundaries import LookTests
+from experiments.readouts.comparisons import comparison
+from experiments.readouts.estimates import Among, Asked
 from experiments.readouts.readout import Comparison, Segment, Sensitivity
 
 SEGMENT_ALPHA = 0.05
 
 
-def secondary(estimator: Estimator) -> list[Comparison]:
+def secondary(tests: LookTests) -> list[Comparison]:
     """Secondary metrics, adjusted over metrics and treatments together."""
-    design = estimator.design
+    design = tests.design
     found: dict[str, Comparison] = {}
     for index, measure in enumerate(design.measures):
         if measure.role != "secondary":
             continue
         for treatment in range(1, len(design.arms)):
-            answer = answer_of(estimator, index, treatment, measure.alpha)
-            found[f"{measure.label} {treatment}"] = comparison(estimator, index, treatment, answer)
+            answer = tests.ask(index, treatment, measure.alpha).answer
+            found[f"{measure.label} {treatment}"] = comparison(tests, index, treatment, answer, measure.alpha)
     if not found:
         return []
     method = design.written.secondary.multiplicity
@@ -37,20 +37,19 @@ def secondary(estimator: Estimator) -> list[Comparison]:
     return adjusted
 
 
-def segments(estimator: Estimator) -> list[Segment]:
+def segments(tests: LookTests) -> list[Segment]:
     """The primary by each declared segment, with a test that its effect is the same at every level (Holm over these)."""
-    design = estimator.design
+    estimator, design = tests.estimator, tests.design
     found: list[Segment] = []
     for attribute in sorted(design.written.segments):
         for treatment in range(1, len(design.arms)):
             effects: dict[str, Effect] = {}
             rows = []
             for level in estimator.levels(attribute):
-                among, asked = Among(segment=attribute, level=level), Asked(SEGMENT_ALPHA)
-                effect, adjustment = estimator.effect(0, treatment, asked, among)
-                effects[level] = effect
-                answer = Answer(effect, asked, adjustment, effect.p_value)
-                rows.append(comparison(estimator, 0, treatment, answer, among=among))
+                among = Among(segment=attribute, level=level)
+                effects[level], _ = estimator.effect(0, treatment, Asked(SEGMENT_ALPHA), among)
+                answer = tests.difference(0, treatment, SEGMENT_ALPHA, among)
+                rows.append(comparison(tests, 0, treatment, answer, SEGMENT_ALPHA, among=among))
             same = interaction(effects)
             found.append(
                 Segment(
@@ -70,19 +69,17 @@ def segments(estimator: Estimator) -> list[Segment]:
     ]
 
 
-def sensitivity(estimator: Estimator) -> list[Sensitivity]:
+def sensitivity(tests: LookTests) -> list[Sensitivity]:
     """The primary by its declared test, one choice undone."""
-    design = estimator.design
+    estimator, design = tests.estimator, tests.design
     found = []
     for analysis in sorted(set(design.written.sensitivity)):
         if estimator.outcomes.family(0, analysis) is None:
             continue
         for treatment in range(1, len(design.arms)):
             among = Among(variant=analysis)
-            answer = answer_of(estimator, 0, treatment, design.primary.alpha, among)
-            found.append(
-                Sensitivity(
-                    analysis=analysis, comparison=comparison(estimator, 0, treatment, answer, among=among)
-                )
-            )
+            alpha = design.primary.alpha
+            answer = tests.ask(0, treatment, alpha, among).answer
+            shown = comparison(tests, 0, treatment, answer, alpha, among=among)
+            found.append(Sensitivity(analysis=analysis, comparison=shown))
     return found

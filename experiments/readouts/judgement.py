@@ -6,20 +6,35 @@ A failed validity check ends the work before any effect is computed: an INVALID 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from analysis.guardrails import GuardrailState
 from experiments.cohorts.evidence import Evidence
 from experiments.designs.design import Design
 from experiments.readouts import words
 from experiments.readouts.account import flow_of, limits_of, plan_kept, units_of
+from experiments.readouts.boundaries import LookTests, going_on
 from experiments.readouts.context import Context as Context
 from experiments.readouts.context import versions as versions
-from experiments.readouts.deciding import Judged, judge_all
+from experiments.readouts.deciding import HARM_WORDS, Judged, judge_all
 from experiments.readouts.estimates import Estimator
 from experiments.readouts.exploration import secondary, segments, sensitivity
 from experiments.readouts.paragraph import paragraph
-from experiments.readouts.readout import ArmVerdict, Check, Readout, Reproduce, Verdict, VerdictCode
+from experiments.readouts.readout import (
+    ArmVerdict,
+    Check,
+    LookDecision,
+    Readout,
+    Reproduce,
+    Verdict,
+    VerdictCode,
+)
 from experiments.readouts.validity import cohort_checks, outcome_checks
 from experiments.readouts.verdict import RULES, Findings, MappedVerdict, PrimaryState, verdict_of
+
+HARMFUL = frozenset({2, 3, 4})
+"""Rows of the map in which the treatment did harm."""
+HARM_TRIPPED = HARM_WORDS[GuardrailState.BEYOND]
 
 
 def validity_of(design: Design, evidence: Evidence) -> list[Check]:
@@ -76,39 +91,71 @@ def _invalid(
         by_treatment=(),
     )
     # It shows no effect, so it keeps the counts of the cohort and, of outcomes that were read, only the hash.
-    return _assembled(design, evidence, Evidence(evidence.cohort, None), context, checks, verdict)
+    decision: LookDecision = "STOP AS INVALID" if design.stopping.sequential else "NO BOUNDARY"
+    ended = replace(context, look=context.look.model_copy(update={"decision": decision}))
+    return _assembled(design, evidence, Evidence(evidence.cohort, None), ended, checks, verdict)
 
 
 def _judged(design: Design, evidence: Evidence, context: Context, checks: Sequence[Check]) -> Readout:
-    estimator = Estimator(design, evidence)
-    judged = judge_all(estimator)
-    by_treatment = tuple(_verdict_of(design, one, context.look.stopped_by_hand, checks) for one in judged)
+    tests = LookTests(Estimator(design, evidence), context.look, context.past)
+    judged = judge_all(tests)
+    by_treatment = [_verdict_of(tests, one, checks, interim=tests.interim) for one in judged]
+    decision = _decision(tests, judged, by_treatment)
+    if decision != "CONTINUE" and tests.interim:
+        by_treatment = [
+            _verdict_of(tests, one, checks, interim=False) if verdict.code == "CONTINUE" else verdict
+            for one, verdict in zip(judged, by_treatment, strict=True)
+        ]
     ships = _which_ships(design, judged, by_treatment)
     several = len(by_treatment) > 1
     shown = [one for one in by_treatment if ships is None or one.treatment == ships]
+    sentence = " ".join(
+        one.sentence if len(shown) == 1 else f"{one.treatment}: {one.sentence}" for one in shown
+    )
+    look = context.look.model_copy(update={"decision": decision})
+    if decision == "CONTINUE":
+        sentence = words.goes_on(look)
+    elif design.stopping.sequential or look.harm_stop is not None:
+        sentence = f"{words.stopped(look)} {sentence}"
     verdict = Verdict(
-        code="SHIP" if ships else _overall(by_treatment),
+        code="SHIP" if ships else _overall(by_treatment, decision),
         rule=design.decision_rule,
         rule_in_words=RULES[design.decision_rule],
         ships=ships,
         reasons=tuple(f"{one.treatment}: {one.reason}" if several else one.reason for one in by_treatment),
-        sentence=" ".join(
-            one.sentence if len(shown) == 1 else f"{one.treatment}: {one.sentence}" for one in shown
-        ),
+        sentence=sentence,
         paragraph="",
-        by_treatment=by_treatment,
+        by_treatment=tuple(by_treatment),
     )
-    readout = _assembled(design, evidence, evidence, context, checks, verdict)
+    paths = [path for one in judged for path in one.paths]
+    readout = _assembled(design, evidence, evidence, replace(context, look=look), checks, verdict)
     readout = readout.model_copy(
         update={
             "primary": tuple(one.primary for one in judged),
             "guardrails": tuple(g for one in judged for g in one.guardrails),
-            "secondary": tuple(secondary(estimator)),
-            "segments": tuple(segments(estimator)),
-            "sensitivity": tuple(sensitivity(estimator)),
+            "secondary": tuple(secondary(tests)),
+            "segments": tuple(segments(tests)),
+            "sensitivity": tuple(sensitivity(tests)),
+            "sequential": tuple(going_on(path) if decision == "CONTINUE" else path for path in paths),
         }
     )
     return _with_paragraph(design, readout)
+
+
+def _decision(tests: LookTests, judged: Sequence[Judged], verdicts: Sequence[ArmVerdict]) -> LookDecision:
+    """What the look calls for: it ends the experiment once one treatment may ship, or none can any more."""
+    codes = {verdict.code for verdict in verdicts}
+    if tests.look.harm_stop is not None or any(one.tripped for one in judged):
+        return "STOP FOR HARM"
+    if "CONTINUE" in codes and "SHIP" not in codes:
+        return "CONTINUE"
+    if not tests.design.stopping.sequential:
+        return "NO BOUNDARY"
+    if "SHIP" in codes:
+        return "STOP FOR EFFICACY"
+    if any(verdict.row in HARMFUL for verdict in verdicts):
+        return "STOP FOR HARM"
+    return "STOP FOR FUTILITY" if tests.interim else "NO BOUNDARY"
 
 
 def _assembled(
@@ -156,10 +203,17 @@ def _with_paragraph(design: Design, readout: Readout) -> Readout:
     return readout.model_copy(update={"verdict": verdict})
 
 
-def _verdict_of(design: Design, judged: Judged, stopped_by_hand: bool, checks: Sequence[Check]) -> ArmVerdict:
+def _verdict_of(tests: LookTests, judged: Judged, checks: Sequence[Check], *, interim: bool) -> ArmVerdict:
+    design, look = tests.design, tests.look
     mapped = verdict_of(
         Findings.of(
-            valid=True, primary=judged.state, guardrails=judged.states, stopped_by_hand=stopped_by_hand
+            valid=True,
+            primary=judged.state,
+            guardrails=judged.states,
+            harm_stop=look.harm_stop is not None or bool(judged.tripped),
+            stopped_by_hand=look.stopped_by_hand,
+            interim=interim,
+            boundary_crossed=design.stopping.sequential and judged.state is PrimaryState.MET,
         )
     )
     return ArmVerdict(
@@ -167,14 +221,17 @@ def _verdict_of(design: Design, judged: Judged, stopped_by_hand: bool, checks: S
         code=mapped.code,
         row=mapped.row,
         reason=mapped.reason,
-        sentence=_sentence(design, judged, mapped, checks),
+        sentence=_sentence(tests, judged, mapped, checks),
     )
 
 
-def _sentence(design: Design, judged: Judged, mapped: MappedVerdict, checks: Sequence[Check]) -> str:
-    primary = judged.primary
+def _sentence(tests: LookTests, judged: Judged, mapped: MappedVerdict, checks: Sequence[Check]) -> str:
+    design, primary = tests.design, judged.primary
     must_hold = [g for g in judged.guardrails if g.role == "must-hold"]
     match mapped.row:
+        case 2:
+            stops = [g for g in judged.guardrails if g.role == "harm-stop" and g.state == HARM_TRIPPED]
+            return words.harm_tripped(stops, tests.look)
         case 3:
             return words.harmed(primary)
         case 4:
@@ -193,7 +250,10 @@ def _sentence(design: Design, judged: Judged, mapped: MappedVerdict, checks: Seq
             unsure = [g for g in must_hold if g.state == "Margin not ruled out"]
             return " ".join(words.guardrail_open(primary, g) for g in unsure)
         case 9:
-            return words.ruled_out(primary)
+            futile = judged.state is PrimaryState.FUTILE and tests.rule == "group-sequential"
+            return words.futile(primary) if futile else words.ruled_out(primary)
+        case 11:
+            return words.goes_on(tests.look)
         case _:
             return words.imprecise(primary, units_to_decide(design, judged))
 
@@ -212,8 +272,10 @@ def units_to_decide(design: Design, judged: Judged) -> int | None:
     return max(max(design.plan.n_per_arm), round(n * (2 * half / distance) ** 2))
 
 
-def _overall(verdicts: Sequence[ArmVerdict]) -> VerdictCode:
+def _overall(verdicts: Sequence[ArmVerdict], decision: LookDecision) -> VerdictCode:
     """No treatment ships: DO NOT SHIP only when that is the verdict of every one."""
+    if decision == "CONTINUE":
+        return "CONTINUE"
     codes = {verdict.code for verdict in verdicts}
     return "DO NOT SHIP" if codes == {"DO NOT SHIP"} else "INCONCLUSIVE"
 

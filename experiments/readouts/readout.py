@@ -42,6 +42,15 @@ class Registration(Part):
 
 
 class Look(Part):
+    """Which look this is, where its cohort ends, and what it called for.
+
+    Attributes:
+        information: reached share of the planned information, of the treatment that has least.
+        final: nothing is looked at after it, by the declared rule.
+        harm_stop: the harm stop that tripped between looks and ended the experiment.
+        watches: how often the declared harm stops have been watched, each a recorded read of outcomes.
+    """
+
     k: int
     of: int
     final: bool
@@ -53,6 +62,8 @@ class Look(Part):
     stopped_by_hand: bool
     enrolment_start: datetime | None
     decision: LookDecision = "NO BOUNDARY"
+    harm_stop: str | None = None
+    watches: int = 0
 
 
 class Check(Part):

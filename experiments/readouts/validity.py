@@ -44,13 +44,18 @@ class Missingness:
     p_value: float | None
 
 
+def look_alpha(design: Design) -> float:
+    """What one look may spend of the α that all blocking checks share, in equal parts over the looks there may be."""
+    return design.written.validity.alpha / design.look_count
+
+
 def cohort_checks(design: Design, cohort: CohortEvidence) -> list[Check]:
     """Checks that need no outcome: allocation, units in several arms, assignment audit."""
-    declared = design.written.validity.alpha
+    declared = look_alpha(design)
     tests = allocation_tests(design, cohort)
     level = allocation_level(design, tests)
     shared = "one test" if len(tests) == 1 else f"{len(tests)} tests"
-    rule = f"p ≥ {level:.4g} (of α {declared:g}, {1 - MISSINGNESS_SHARE:g} for {shared} of allocation)"
+    rule = f"p ≥ {level:.4g} (of α {declared:g}{over(design)}, {1 - MISSINGNESS_SHARE:g} for {shared} of allocation)"
     checks = [
         Check(
             name=test.name,
@@ -69,7 +74,7 @@ def cohort_checks(design: Design, cohort: CohortEvidence) -> list[Check]:
 
 def outcome_checks(design: Design, cohort: CohortEvidence, outcomes: OutcomeEvidence) -> list[Check]:
     """Missingness by arm of every deciding metric."""
-    declared = design.written.validity.alpha
+    declared = look_alpha(design)
     tests = missingness_tests(design, cohort, outcomes)
     level = MISSINGNESS_SHARE * declared / len(tests)
     shared = "one test" if len(tests) == 1 else f"{len(tests)} tests"
@@ -82,16 +87,20 @@ def outcome_checks(design: Design, cohort: CohortEvidence, outcomes: OutcomeEvid
                 name=f"Missing outcomes by arm: {test.metric}",
                 result="fail" if test.p_value is not None and test.p_value < level else "pass",
                 detail=f"{shares} units without a value" if sum(test.missing) else "no unit without a value",
-                rule=f"p ≥ {level:.4g} (of α {declared:g}, {MISSINGNESS_SHARE:g} for {shared} of missingness)",
+                rule=f"p ≥ {level:.4g} (of α {declared:g}{over(design)}, {MISSINGNESS_SHARE:g} for {shared} of missingness)",
                 p_value=test.p_value,
             )
         )
     return checks
 
 
+def over(design: Design) -> str:
+    return "" if design.look_count == 1 else f" of this look, one of at most {design.look_count}"
+
+
 def allocation_level(design: Design, tests: Sequence[Allocation]) -> float:
     """The level of each allocation test."""
-    return (1 - MISSINGNESS_SHARE) * design.written.validity.alpha / max(len(tests), 1)
+    return (1 - MISSINGNESS_SHARE) * look_alpha(design) / max(len(tests), 1)
 
 
 def allocation_tests(design: Design, cohort: CohortEvidence) -> list[Allocation]:
@@ -114,7 +123,7 @@ def allocation_tests(design: Design, cohort: CohortEvidence) -> list[Allocation]
             strata = {f"{at_moment(int(day) * DAY_US):%d %b %Y}": units for day, units in strata.items()}
         stratified = stratified_srm(strata, planned)
         if stratified.p_value is not None:
-            where = _where(strata, planned, design.written.validity.alpha, noun)
+            where = _where(strata, planned, look_alpha(design), noun)
             tests.append(Allocation(name, stratified.p_value, where))
     return tests
 

@@ -19,6 +19,7 @@ class PrimaryState(Enum):
     MET = "met"
     HARMED = "harmed"
     RULED_OUT = "an effect as large as planned is ruled out"
+    FUTILE = "the futility boundary was crossed"
     UNDECIDED = "undecided"
     MISSING = "missing"
 
@@ -33,13 +34,21 @@ RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the map looks at, for one treatment."""
+    """What the map looks at, for one treatment.
+
+    Attributes:
+        primary, guardrails: by the tests of this look, so that "met" and "harmed" mean a boundary crossed.
+        stopped_by_hand: before the declared end.
+        boundary_crossed: the primary's efficacy boundary, in a design of several looks; it counts also after a stop by hand.
+        interim: looks follow, and the experiment goes on unless it has its answer.
+    """
 
     valid: bool
     harm_stop: bool
     primary: PrimaryState
     guardrails: frozenset[GuardrailState]
     stopped_by_hand: bool
+    interim: bool = False
     boundary_crossed: bool = False
 
     @classmethod
@@ -51,9 +60,12 @@ class Findings:
         guardrails: Iterable[GuardrailState] = (),
         harm_stop: bool = False,
         stopped_by_hand: bool = False,
+        interim: bool = False,
         boundary_crossed: bool = False,
     ) -> Findings:
-        return cls(valid, harm_stop, primary, frozenset(guardrails), stopped_by_hand, boundary_crossed)
+        return cls(
+            valid, harm_stop, primary, frozenset(guardrails), stopped_by_hand, interim, boundary_crossed
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,18 @@ class MappedVerdict:
 
 
 def verdict_of(found: Findings) -> MappedVerdict:
-    """The one verdict of a combination. The first row that applies decides."""
+    """The one verdict of a combination. The first row that applies decides; at an interim look some only go on."""
+    mapped = _mapped(found)
+    if not found.interim or mapped.row in ENDS_AT_ONCE or found.primary is PrimaryState.FUTILE:
+        return mapped
+    return MappedVerdict("CONTINUE", 11, "no boundary was crossed")
+
+
+ENDS_AT_ONCE = frozenset({1, 2, 3, 4, 7})
+"""Rows that end an experiment at any look."""
+
+
+def _mapped(found: Findings) -> MappedVerdict:
     if not found.valid:
         return MappedVerdict("INVALID", 1, "a validity check failed")
     if found.harm_stop:
@@ -81,6 +104,8 @@ def verdict_of(found: Findings) -> MappedVerdict:
         if GuardrailState.NOT_RULED_OUT in found.guardrails:
             return MappedVerdict("INCONCLUSIVE", 8, "a guardrail's margin is not ruled out")
         return MappedVerdict("SHIP", 7, "the declared success rule was met")
+    if found.primary is PrimaryState.FUTILE:
+        return MappedVerdict("DO NOT SHIP", 9, "the futility boundary was crossed")
     if found.primary is PrimaryState.RULED_OUT:
         return MappedVerdict("DO NOT SHIP", 9, "an effect as large as planned was ruled out")
     return MappedVerdict("INCONCLUSIVE", 10, "not precise enough")

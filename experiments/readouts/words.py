@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from math import floor, log10
 
-from experiments.readouts.readout import Check, Comparison, Interval
+from experiments.readouts.readout import Check, Comparison, Interval, Look
 
 THIN = "\u202f"
 
@@ -219,6 +219,49 @@ def imprecise(primary: Comparison, more: int | None) -> str:
     if more is not None:
         text += f" To decide, about {count(more)} units per arm in a new experiment."
     return text
+
+
+def goes_on(look: Look) -> str:
+    """All that is said of a look that goes on."""
+    return f"No boundary was crossed at look {look.k}. The experiment continues as planned."
+
+
+STOPS = {
+    "STOP FOR EFFICACY": "the efficacy boundary was crossed and every guardrail that must hold was within its margin",
+    "STOP FOR FUTILITY": "the futility boundary was crossed",
+    "STOP FOR HARM": "a boundary for harm was crossed",
+}
+
+
+def stopped(look: Look) -> str:
+    """How the last look ended: ``Stopped at look 2 of 3: the futility boundary was crossed.``"""
+    if look.harm_stop is not None:
+        return f"Stopped before look {look.k}: the harm stop on {look.harm_stop} tripped."
+    where = f"look {look.k} of {look.of}"
+    if look.decision in STOPS:
+        return f"Stopped at {where}: {STOPS[look.decision]}."
+    if look.stopped_by_hand:
+        return f"Read at {where}, after a stop by hand."
+    return f"Ended at {where}, the last: no boundary had been crossed before it."
+
+
+def futile(primary: Comparison) -> str:
+    return (
+        f"{was(primary)}. With what is still to come, an improvement of {mde_words(primary)} was no longer likely to be shown. "
+        "Smaller benefits remain possible."
+        if primary.margin is None
+        else f"{was(primary)}. With what is still to come, the margin was no longer likely to be ruled out."
+    )
+
+
+def harm_tripped(stops: Sequence[Comparison], look: Look) -> str:
+    if not stops:
+        return f"The harm stop on {look.harm_stop} tripped: it was surely worse than the declared limit."
+    return " ".join(
+        f"The harm stop on {named(stop)} tripped: it was worse with {stop.treatment} by more than the declared "
+        f"{margin_words(stop)} ({ci(stop)})."
+        for stop in stops
+    )
 
 
 def not_measured(missing: Sequence[Comparison]) -> str:
