@@ -1,0 +1,145 @@
+"""Operating characteristics of a design before launch: its whole rule, replayed on parametric data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.designs.design import Design
+from experiments.simulation.characteristics import Characteristics, characteristics_of
+from experiments.simulation.drawing import draw
+from experiments.simulation.rule import Boundaries, Endings, boundaries_of, endings, judged_measures
+from experiments.simulation.schedule import Schedule, schedule_of
+from experiments.simulation.truths import Truth, truths_of
+
+BATCH: int = 2_500
+"""Replays drawn at once: what memory holds at 50 looks. Each batch has its own seed, so the numbers depend on nothing else."""
+LARGEST_REPLAYS = 1_000_000
+
+Progress = Callable[[int, int], None]
+"""Told replays done and replays in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """One truth and what the rule does under it; ``found`` is None where the truth cannot be (``truth.impossible``)."""
+
+    truth: Truth
+    found: Characteristics | None
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """The table of a design.
+
+    Attributes:
+        looks: how the looks were set, in words.
+        assumptions: what the replays take for granted, in sentences for people.
+    """
+
+    design_sha256: str
+    replays: int
+    seed: int
+    looks: str
+    assumptions: tuple[str, ...]
+    rows: tuple[Simulated, ...]
+
+
+def simulate(
+    design: Design,
+    *,
+    replays: int = 10_000,
+    seed: int = 1,
+    truths: Sequence[Truth] | None = None,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Replay the whole rule under every truth. The same design, replays and seed give the same numbers.
+
+    Every truth is tried on the same draws, as far as they go, so that rows differ by less than their errors suggest.
+
+    Args:
+        replays: of each truth, 1 to 1,000,000.
+        truths: by default ``truths_of(design)``.
+
+    Raises:
+        ValueError: replays or seed that are not allowed; a measure without a baseline.
+    """
+    check(replays, seed)
+    wanted = tuple(truths_of(design) if truths is None else truths)
+    schedule = schedule_of(design)
+    boundaries = boundaries_of(design, schedule)
+    possible = [truth for truth in wanted if truth.impossible is None]
+    done, total = 0, replays * len(possible)
+    rows = []
+    for truth in wanted:
+        if truth.impossible is not None:
+            rows.append(Simulated(truth, None))
+            continue
+        found = []
+        for number, size in enumerate(batches(replays)):
+            random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+            found.append(_batch(design, truth, schedule, boundaries, size, random))
+            done += size
+            if progress is not None:
+                progress(done, total)
+        rows.append(Simulated(truth, characteristics_of(found, schedule.units, schedule.expected)))
+    return Simulation(design.sha256, replays, seed, schedule.words, assumptions_of(design), tuple(rows))
+
+
+def check(replays: int, seed: int) -> None:
+    """Raises ValueError unless both are allowed; all faults at once."""
+    faults = []
+    if not 1 <= replays <= LARGEST_REPLAYS:
+        faults.append(f"replays: {replays} is not allowed; give 1 to {LARGEST_REPLAYS:,}, for example 10000")
+    if seed < 0:
+        faults.append(f"seed: {seed} is not allowed; give a whole number, 0 or more")
+    if faults:
+        raise ValueError("; ".join(faults))
+
+
+def batches(replays: int) -> list[int]:
+    """Sizes of the batches in which so many replays are made."""
+    return [min(BATCH, replays - start) for start in range(0, replays, BATCH)]
+
+
+def assumptions_of(design: Design) -> tuple[str, ...]:
+    """What parametric replays take for granted."""
+    found = [
+        "Metrics are drawn at the design's baselines, independently of each other: correlated ones ship more often.",
+        "Units fall to the arms by chance in the planned shares; allocation is tested over all units at every look, no outcome is "
+        "missing, and every other check passes.",
+    ]
+    judged = [design.measures[index] for index in judged_measures(design)]
+    if any(not measure.metric.is_binary or measure.covariates for measure in judged):
+        found.append(
+            "Means, sums, counts, ratios and quantiles are normal with the baseline's standard deviation, estimated anew in each replay."
+        )
+    if any(covariate.variance_reduction for measure in judged for covariate in measure.covariates):
+        found.append("Covariates remove the share of variance that the design declares.")
+    if design.written.power.design_effect > 1:
+        found.append(
+            f"Variances are larger by the declared design effect of {design.written.power.design_effect:g}."
+        )
+    if any(measure.segment for measure in judged):
+        found.append(
+            "A guardrail that must hold in every level of a segment is tried over all units together."
+        )
+    if any(measure.role == "harm-stop" for measure in judged):
+        found.append("Harm stops are watched at the looks only; watched between them they stop earlier.")
+    if len(design.arms) > 2:
+        found.append("Every treatment has the effect named; the verdict is SHIP where any treatment ships.")
+    return tuple(found)
+
+
+def _batch(
+    design: Design,
+    truth: Truth,
+    schedule: Schedule,
+    boundaries: Boundaries,
+    replays: int,
+    random: np.random.Generator,
+) -> Endings:
+    sample = draw(design, judged_measures(design), truth.effects, schedule.units, replays, random)
+    return endings(design, sample, boundaries)
