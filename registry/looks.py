@@ -22,19 +22,34 @@ from experiments.looks import looking
 from experiments.looks.looking import Taken
 from experiments.looks.reproduction import Verification, verify_readout
 from experiments.looks.stopping import LookStatus
-from experiments.readouts.judgement import Context, make_readout
-from experiments.readouts.readout import Look, Readout, Registration
+from experiments.looks.watching import mature_days
+from experiments.readouts.boundaries import PastLook, as_past
+from experiments.readouts.readout import Readout
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
 from registry.acts import act
 from registry.database import Registry
-from registry.lifecycle import Exposure, StopReason
+from registry.lifecycle import Exposure
 from registry.plans import locked_design
-from registry.records import LockedPlan, State, Verdict
-from registry.store import Dossier, document, head, show
+from registry.records import State, Verdict
+from registry.sealing import harm_of, seal
+from registry.store import Dossier, document, show
 
-FIRST_LOOK: Final = 1
 AWAITING_A_LOOK: Final = frozenset({State.RUNNING, State.STOPPED, State.MATURE})
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """A look that crossed no boundary: all that is said of it. Its readout is sealed and closed.
+
+    Attributes:
+        status: of the look that follows.
+    """
+
+    experiment: str
+    k: int
+    of: int
+    status: LookStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,8 @@ def report(
     design, _ = locked_design(dossier)
     if dossier.experiment.state not in AWAITING_A_LOOK:
         return LookReport(experiment, dossier.experiment.state, None, None)
-    status, watermark = _status(dossier, design, sources, outcomes)
+    past = past_looks(registry, dossier)
+    status, watermark = _status(dossier, design, sources, outcomes, past)
     return LookReport(experiment, dossier.experiment.state, status, watermark)
 
 
@@ -106,10 +122,11 @@ def take(
     sources: Sources,
     outcomes: OutcomeSources,
     extracts: Path,
-) -> Readout:
-    """Take the declared look: gates, then the one read of outcomes, then the sealed and released readout.
+) -> Readout | WentOn:
+    """Take the next declared look: gates, then the one read of outcomes, then the sealed readout.
 
-    A look that was sealed by a process that died before its release is released.
+    A look that ends the experiment is released; of one that goes on only that is said. A look that was sealed by a process
+    that died before its release is released.
 
     Raises:
         Refused: the look is not due, is held, or the experiment is in another state. The refusal is in the ledger.
@@ -120,40 +137,54 @@ def take(
     dossier = show(registry, experiment)
     design, plan = locked_design(dossier)
     if dossier.experiment.state not in AWAITING_A_LOOK:
-        lifecycle.open_look(registry, actor, experiment, FIRST_LOOK, FIRST_LOOK, registry.clock.now())
-    if dossier.looks and dossier.looks[-1].readout_sha256 is not None:
-        sealed = Readout.of_document(json.loads(document(registry, dossier.looks[-1].readout_sha256)))
+        k = len(dossier.looks) or 1
+        lifecycle.open_look(registry, actor, experiment, k, max(k, design.look_count), registry.clock.now())
+    last = dossier.looks[-1] if dossier.looks else None
+    if last is not None and last.outcome == "stop" and last.readout_sha256 is not None:
+        sealed = Readout.of_document(json.loads(document(registry, last.readout_sha256)))
         return _release(registry, experiment, sealed)
-    status, watermark = _status(dossier, design, sources, outcomes)
+    past = past_looks(registry, dossier)
+    status, watermark = _status(dossier, design, sources, outcomes, past)
     if not status.due:
         _refuse(registry, actor, experiment, status)
     if dossier.experiment.state is State.STOPPED:
         lifecycle.mature(registry, SYSTEM_ID, experiment, _complete_up_to(registry, watermark))
-    cut_off = status.cut_off
+    cut_off, k = status.cut_off, status.k
     at = registry.clock.now() if cut_off.before_us is None else at_moment(cut_off.before_us)
-    lifecycle.open_look(registry, actor, experiment, FIRST_LOOK, FIRST_LOOK, at)
-    folder = extracts / experiment / f"look_{FIRST_LOOK}"
+    lifecycle.open_look(registry, actor, experiment, k, status.of, at)
+    folder = extracts / experiment / f"look_{k}"
     try:
         taken = looking.take_look(
             design,
             sources,
             outcomes,
+            past=past,
             cut_off=cut_off,
             extract=folder,
             before_outcomes=lambda units: lifecycle.record_outcome_read(
-                registry, SYSTEM_ID, experiment, f"look {FIRST_LOOK}", units
+                registry, SYSTEM_ID, experiment, f"look {k}", units
             ),
         )
     except BaseException as error:
         said = str(error).splitlines() or [type(error).__name__]
         reason = f"The logs could not be read: {said[0]}"
-        lifecycle.hold_look(registry, SYSTEM_ID, experiment, FIRST_LOOK, reason[:500])
+        lifecycle.hold_look(registry, SYSTEM_ID, experiment, k, reason[:500])
         raise
     if taken.is_held:
-        _hold(registry, actor, experiment, taken)
-    by_hand = dossier.experiment.stopped_by_hand
-    readout = _seal(registry, experiment, dossier, design, plan, taken, cut_off, stopped_by_hand=by_hand)
+        _hold(registry, actor, experiment, k, taken)
+    taken = replace(taken, status=replace(taken.status, k=k, of=status.of, final=status.final))
+    readout = seal(registry, dossier, design, plan, taken, cut_off, past)
+    if readout.verdict.code == "CONTINUE":
+        following, _ = looking.look_status(design, sources, outcomes, (*past, as_past(readout)))
+        return WentOn(experiment, k, status.of, following)
     return _release(registry, experiment, readout)
+
+
+def past_looks(registry: Registry, dossier: Dossier) -> tuple[PastLook, ...]:
+    """The looks that went on, as the next one builds on them."""
+    hashes = [look.readout_sha256 for look in dossier.looks if look.outcome == "continue"]
+    sealed = (Readout.of_document(json.loads(document(registry, one))) for one in hashes if one is not None)
+    return tuple(as_past(readout) for readout in sealed)
 
 
 def verify(
@@ -176,88 +207,6 @@ def verify(
     return verify_readout(design, sealed, sources, outcomes, extracts / experiment / f"look_{sealed.look.k}")
 
 
-def _seal(
-    registry: Registry,
-    experiment: str,
-    dossier: Dossier,
-    design: Design,
-    plan: LockedPlan,
-    taken: Taken,
-    cut_off: CutOff,
-    *,
-    stopped_by_hand: bool,
-) -> Readout:
-    current, end, now = dossier.experiment, head(registry), registry.clock.now()
-    readout = make_readout(
-        design,
-        taken.evidence,
-        Context(
-            registration=Registration(
-                experiment=experiment,
-                title=current.title,
-                owner=current.owner,
-                reviewer=current.reviewer,
-                version=plan.version,
-                design_sha256=plan.sha256,
-                locked_at=current.registered_at,
-                labels=tuple(label.value for label in current.labels),
-                amendments=tuple(
-                    {
-                        "version": amended.version,
-                        "at": amended.locked_at.isoformat(),
-                        "by": amended.locked_by,
-                        "timing": amended.timing,
-                        "sha256": amended.sha256,
-                        "outcome_reads_before": amended.outcome_reads_before,
-                    }
-                    for amended in dossier.plans[1:]
-                ),
-                outcome_reads_before=dossier.outcome_reads,
-            ),
-            look=Look(
-                k=FIRST_LOOK,
-                of=FIRST_LOOK,
-                final=True,
-                cut_off=None if cut_off.before_us is None else at_moment(cut_off.before_us),
-                watermark=None if taken.watermark.us is None else at_moment(taken.watermark.us),
-                watermark_why=taken.watermark.why,
-                information=taken.status.information,
-                short=taken.status.short,
-                stopped_by_hand=stopped_by_hand,
-                enrolment_start=taken.status.start,
-            ),
-            released_at=now,
-            simulated=registry.clock.simulated,
-            manifest=tuple(taken.manifest.as_list()),
-            statements=taken.statements,
-            held=taken.held,
-            ledger_head=end.hash,
-            ledger_count=end.count,
-        ),
-    )
-    verdict = Verdict(readout.verdict.code)
-    if stopped_by_hand:
-        stop = StopReason.STOPPED_BY_HAND
-    elif verdict is Verdict.INVALID:
-        stop = StopReason.INVALID
-    else:
-        stop = StopReason.MAXIMUM_DURATION if taken.status.short else StopReason.FINAL
-    failed = next(
-        (check.name for check in readout.validity if check.result == "fail" and check.blocking), None
-    )
-    lifecycle.seal_look(
-        registry,
-        SYSTEM_ID,
-        experiment,
-        FIRST_LOOK,
-        readout.document(),
-        stop=stop,
-        verdict=verdict,
-        because=failed,
-    )
-    return readout
-
-
 def _release(registry: Registry, experiment: str, readout: Readout) -> Readout:
     stopped = show(registry, experiment).experiment.state is State.STOPPED
     if stopped and readout.verdict.code != Verdict.INVALID:
@@ -268,27 +217,41 @@ def _release(registry: Registry, experiment: str, readout: Readout) -> Readout:
 
 
 def _status(
-    dossier: Dossier, design: Design, sources: Sources, outcomes: OutcomeSources | None
+    dossier: Dossier,
+    design: Design,
+    sources: Sources,
+    outcomes: OutcomeSources | None,
+    past: tuple[PastLook, ...],
 ) -> tuple[LookStatus, Watermark]:
-    """The status of the declared look; of an experiment stopped by hand, that of a look at its stop."""
-    status, watermark = looking.look_status(design, sources, outcomes)
+    """The status of the next declared look; of a stopped experiment, that of the look at its stop.
+
+    Stopped by hand, it takes in everybody exposed until then, and waits for them; a harm stop takes in those mature then.
+    """
+    status, watermark = looking.look_status(design, sources, outcomes, past)
     current = dossier.experiment
-    if not current.stopped_by_hand or current.stopped_at is None:
+    tripped = harm_of(dossier) is not None
+    if current.stopped_at is None or not (current.stopped_by_hand or tripped):
         return status, watermark
     stopped = current.stopped_at.astimezone(UTC)
-    mature_at = stopped + timedelta(seconds=design.maturity)
+    before = microseconds(stopped)
+    if tripped and status.start is not None:
+        mature = mature_days(design, microseconds(status.start), before)
+        before = before if mature is None or mature.before_us is None else mature.before_us
+    mature_at = at_moment(before) + timedelta(seconds=design.maturity)
     due = watermark.us is None or mature_at <= at_moment(watermark.us)
+    why = "a harm stop tripped" if tripped else f"it was stopped by hand {stopped:%d %b %Y %H:%M} UTC"
     missing = (
-        f"it was stopped by hand {stopped:%d %b %Y %H:%M} UTC and its last unit is mature "
-        f"{mature_at:%d %b %Y %H:%M} UTC; the logs are complete up to {at_moment(watermark.us or 0):%d %b %Y %H:%M} UTC"
+        f"{why} and its last unit is mature {mature_at:%d %b %Y %H:%M} UTC; the logs are complete up to "
+        f"{at_moment(watermark.us or 0):%d %b %Y %H:%M} UTC"
     )
     return replace(
         status,
         due=due,
-        cut_off=CutOff(microseconds(stopped), watermark.us),
+        cut_off=CutOff(before, watermark.us),
         mature_at=mature_at,
         expected=None if due else mature_at,
         missing=() if due else (missing,),
+        final=True,
     ), watermark
 
 
@@ -305,20 +268,20 @@ def _refuse(registry: Registry, actor: str, experiment: str, status: LookStatus)
     with act(registry, actor, "open look", experiment) as doing:
         doing.experiment(None)
         doing.refuse(
-            f"Look {FIRST_LOOK} of {experiment} is not due: {'; '.join(status.missing)}.",
+            f"Look {status.k} of {experiment} is not due: {'; '.join(status.missing)}.",
             when_possible=when,
             what_to_do="Wait; outcome data stay closed until the declared look.",
         )
 
 
-def _hold(registry: Registry, actor: str, experiment: str, taken: Taken) -> None:
+def _hold(registry: Registry, actor: str, experiment: str, k: int, taken: Taken) -> None:
     standing = [check for check in taken.held if check.result == "hold"]
     reason = "; ".join(f"{check.name}: {check.detail} (rule: {check.rule})" for check in standing)
-    lifecycle.hold_look(registry, SYSTEM_ID, experiment, FIRST_LOOK, reason[:500])
+    lifecycle.hold_look(registry, SYSTEM_ID, experiment, k, reason[:500])
     with act(registry, actor, "take look", experiment) as doing:
         doing.experiment(None)
         doing.refuse(
-            f"Look {FIRST_LOOK} of {experiment} is held: {reason}.",
+            f"Look {k} of {experiment} is held: {reason}.",
             when_possible="once it is mended; a held look is opened again.",
             what_to_do="Mend the logs or the source file, then take the look again. Outcomes stay closed.",
         )

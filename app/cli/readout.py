@@ -15,6 +15,7 @@ from app.cli.session import As, ExperimentId, Session, opened
 
 if TYPE_CHECKING:
     from experiments.readouts.readout import Readout
+    from registry.looks import WentOn
 
 commands = typer.Typer()
 
@@ -48,10 +49,12 @@ def readout(
 ) -> None:
     """Show the sealed readout, or take the look if due.
 
-    Before it is due the answer is no, with what is missing and when it is expected. Every reading is recorded.
+    Before it is due the answer is no, with what is missing and when it is expected. A look that crossed no boundary
+    says only that, and when the next is expected. Every reading is recorded.
     With --json, or --format json, it is the sealed document itself.
     """
     from app.export import render
+    from registry.looks import WentOn
 
     if form == "csv" and out is None:
         raise BadUsage("--format csv is an archive: give --out FILE.zip")
@@ -63,7 +66,10 @@ def readout(
             return
         with working(f"Reading out {experiment}"):
             found = _read_or_take(session, experiment)
-            shown = render(found, "json" if as_json and out is None else form)
+        if isinstance(found, WentOn):
+            answer_look_that_went_on(session, found, as_json=as_json)
+            return
+        shown = render(found, "json" if as_json and out is None else form)
         if out is None:
             sys.stdout.write(shown if isinstance(shown, str) else shown.decode())
             sys.stdout.flush()
@@ -83,7 +89,7 @@ def readout(
         )
 
 
-def _read_or_take(session: Session, experiment: str) -> Readout:
+def _read_or_take(session: Session, experiment: str) -> Readout | WentOn:
     from experiments.readouts.readout import Readout
     from registry import lifecycle, looks
     from registry.store import show
@@ -92,6 +98,30 @@ def _read_or_take(session: Session, experiment: str) -> Readout:
         return Readout.of_document(lifecycle.read_readout(session.registry, session.actor, experiment))
     return looks.take(
         session.registry, session.actor, experiment, session.sources, session.outcomes, session.extracts
+    )
+
+
+def answer_look_that_went_on(session: Session, found: WentOn, *, as_json: bool) -> None:
+    """Say that no boundary was crossed, and nothing else of what was found."""
+    from app.formats import instant
+
+    expected = found.status.expected
+    when = "" if expected is None else f" Next look at about {instant(expected)}."
+    if found.status.due:
+        when = " The next look is due."
+    sentence = f"No boundary was crossed at look {found.k}. The experiment continues as planned.{when}"
+    session.answer(
+        {
+            "experiment": found.experiment,
+            "look": found.k,
+            "of": found.of,
+            "decision": "CONTINUE",
+            "sentence": sentence,
+            "next_look_due": found.status.due,
+            "next_look_expected": expected,
+        },
+        [f"{found.experiment}: CONTINUE (look {found.k} of at most {found.of})", sentence],
+        as_json=as_json,
     )
 
 

@@ -78,7 +78,8 @@ def look(
     """
     from app.views import standing_of
     from registry import lifecycle
-    from registry.looks import FIRST_LOOK, report
+    from app.cli.readout import answer_look_that_went_on
+    from registry.looks import WentOn, report
     from registry.looks import take as take_look
     from registry.plans import locked_design
     from registry.store import show
@@ -88,13 +89,17 @@ def look(
     with opened(actor) as session:
         registry = session.registry
         if hold is not None:
-            lifecycle.hold_look(registry, session.actor, experiment, FIRST_LOOK, hold)
+            opened_last = len(show(registry, experiment).looks) or 1
+            lifecycle.hold_look(registry, session.actor, experiment, opened_last, hold)
             session.answer_act(experiment, as_json=as_json)
             return
         if take:
             who, sources, outcomes = session.actor, session.sources, session.outcomes
             with working(f"Taking the look of {experiment}"):
                 readout = take_look(registry, who, experiment, sources, outcomes, session.extracts)
+            if isinstance(readout, WentOn):
+                answer_look_that_went_on(session, readout, as_json=as_json)
+                return
             session.answer_act(experiment, as_json=as_json, extra={"readout_sha256": readout.sha256})
             return
         with working(f"Reading the logs of {experiment}"):
@@ -110,6 +115,42 @@ def look(
             },
             [standing.headline, *_look_text(dossier, status)],
             as_json=as_json,
+        )
+
+
+@commands.command(epilog=examples("fairtrial watch EXP-0001", "fairtrial watch EXP-0001 --json"))
+def watch(experiment: ExperimentId, actor: As = None, as_json: AsJson = False) -> None:
+    """Watch the declared harm stops of a running experiment.
+
+    Outcomes of these metrics are read, which is recorded; all that comes out is whether one tripped. One that trips stops
+    the experiment at once: exit code 1. Run it from a schedule, as often as wanted.
+    """
+    from registry.watching import watch as watch_harm_stops
+
+    with opened(actor) as session:
+        with working(f"Watching the harm stops of {experiment}"):
+            found = watch_harm_stops(
+                session.registry, session.actor, experiment, session.sources, session.outcomes
+            )
+        said = [f"Harm stop tripped: {one}. The experiment is stopped." for one in found.tripped]
+        if not found.tripped:
+            said = [f"No harm stop tripped ({', '.join(found.watched)})."]
+            said += [f"Not judged yet: {one}." for one in found.silent]
+        failure = None
+        if found.tripped:
+            tripped = tuple({"message": f"{one} tripped"} for one in found.tripped)
+            failure = Failure("refused", f"{experiment}: stopped for harm", tripped, REFUSED)
+        session.answer(
+            {
+                "experiment": experiment,
+                "tripped": bool(found.tripped),
+                "harm_stops": found.watched,
+                "tripped_by": found.tripped,
+                "not_judged": found.silent,
+            },
+            list(said),
+            as_json=as_json,
+            failure=failure,
         )
 
 
@@ -165,9 +206,8 @@ def _look_text(dossier: Dossier, status: LookStatus | None) -> list[str | Table]
         f"{n} of {planned}"
         for n, planned in zip(map(figure, status.enrolled), map(figure, status.planned), strict=True)
     )
-    lines: list[str | Table] = [
-        f"{percent(min(status.information, 1.0))} of the planned information (units by arm: {units})"
-    ]
+    lines: list[str | Table] = [] if status.of == 1 else [f"Look {status.k} of at most {status.of}"]
+    lines += [f"{percent(min(status.information, 1.0))} of the planned information (units by arm: {units})"]
     if status.start is not None:
         lines.append(f"enrolment since {instant(status.start)}")
     lines += _due_lines(status.due, status.missing, status.expected)

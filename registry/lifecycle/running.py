@@ -50,9 +50,15 @@ def stop_by_hand(
 
 
 def stop(
-    registry: Registry, actor: str, experiment: str, reason: StopReason, *, seen: int | None = None
+    registry: Registry,
+    actor: str,
+    experiment: str,
+    reason: StopReason,
+    *,
+    what: str | None = None,
+    seen: int | None = None,
 ) -> Experiment:
-    """Stop between looks, as declared: a harm stop tripped, or the maximum duration is over."""
+    """Stop between looks, as declared: a harm stop tripped (``what`` names it), or the maximum duration is over."""
     if reason not in (StopReason.HARM, StopReason.MAXIMUM_DURATION):
         raise ValueError(
             f"reason: {reason} is not allowed; between looks only harm or the maximum duration stops"
@@ -60,8 +66,9 @@ def stop(
     with act(registry, actor, "stop", experiment) as doing:
         permit(doing, doing.experiment(seen))
         doing.refuse_if_objections()
-        doing.change_experiment(state=State.STOPPED, stopped_at=doing.now, stop_reason=reason)
-        doing.summary = f"Stopped: {reason}."
+        said = str(reason) if what is None else f"{reason}: {what}"
+        doing.change_experiment(state=State.STOPPED, stopped_at=doing.now, stop_reason=said)
+        doing.summary = f"Stopped: {said}."
     return _read(registry, experiment)
 
 

@@ -18,7 +18,13 @@ W, B, N, M = (
 GUARDRAIL_SETS = [frozenset(s) for r in range(5) for s in itertools.combinations((W, B, N, M), r)]
 COMBINATIONS = list(
     itertools.product(
-        (True, False), (True, False), PrimaryState, GUARDRAIL_SETS, (True, False), (True, False)
+        (True, False),
+        (True, False),
+        PrimaryState,
+        GUARDRAIL_SETS,
+        (True, False),
+        (True, False),
+        (True, False),
     )
 )
 
@@ -33,7 +39,9 @@ WORDS = {
     8: "INCONCLUSIVE",
     9: "DO NOT SHIP",
     10: "INCONCLUSIVE",
+    11: "CONTINUE",
 }
+ENDS_AN_INTERIM_LOOK = {1, 2, 3, 4, 7}
 
 
 def rows_that_apply(
@@ -42,9 +50,10 @@ def rows_that_apply(
     primary: PrimaryState,
     guardrails: frozenset[GuardrailState],
     by_hand: bool,
+    interim: bool,
     crossed: bool,
 ) -> list[int]:
-    """Every row of the published table whose condition holds, whatever stands above it."""
+    """Every row of the published table whose condition holds, whatever stands above it; 11 is an interim look's own."""
     met = primary is PrimaryState.MET
     conditions = {
         1: not valid,
@@ -55,10 +64,12 @@ def rows_that_apply(
         6: by_hand and not crossed,
         7: met and guardrails <= {W},
         8: met and N in guardrails,
-        9: primary is PrimaryState.RULED_OUT,
+        9: primary in {PrimaryState.RULED_OUT, PrimaryState.FUTILE},
         10: True,
     }
-    return [row for row, holds in conditions.items() if holds]
+    rows = [row for row, holds in conditions.items() if holds]
+    ends = rows[0] in ENDS_AN_INTERIM_LOOK or primary is PrimaryState.FUTILE
+    return rows if ends or not interim else [11, *rows]
 
 
 def test_every_combination_has_the_verdict_of_the_first_row_that_applies() -> None:
@@ -68,14 +79,22 @@ def test_every_combination_has_the_verdict_of_the_first_row_that_applies() -> No
         assert (mapped.row, mapped.code) == (expected, WORDS[expected]), found
 
 
+def test_an_interim_look_ends_only_with_an_answer() -> None:
+    """Going on is no verdict, and what an interim look ends with is what the last look would say."""
+    for found in COMBINATIONS:
+        at_last = verdict_of(Findings(*found[:5], False, found[6]))
+        interim = verdict_of(Findings(*found[:5], True, found[6]))
+        assert interim == at_last or interim.code == "CONTINUE", found
+
+
 def test_all_combinations_are_enumerated() -> None:
-    assert len(COMBINATIONS) == 2 * 2 * 5 * 16 * 2 * 2
+    assert len(COMBINATIONS) == 2 * 2 * 6 * 16 * 2 * 2 * 2
 
 
 def test_only_a_met_primary_with_every_guardrail_within_its_margin_ships() -> None:
     ships = [found for found in COMBINATIONS if verdict_of(Findings(*found)).code == "SHIP"]
     assert ships
-    for valid, harm_stop, primary, guardrails, by_hand, crossed in ships:
+    for valid, harm_stop, primary, guardrails, by_hand, _interim, crossed in ships:
         assert valid
         assert not harm_stop
         assert primary is PrimaryState.MET
@@ -90,4 +109,4 @@ def test_one_guardrail_that_does_not_pass_is_enough_not_to_ship(state: Guardrail
 
 
 def test_every_row_of_the_table_is_reached() -> None:
-    assert {verdict_of(Findings(*found)).row for found in COMBINATIONS} == set(range(1, 11))
+    assert {verdict_of(Findings(*found)).row for found in COMBINATIONS} == set(range(1, 12))
