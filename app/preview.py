@@ -16,7 +16,9 @@ from analysis.power import (
     power_of,
     sample_size,
 )
-from app.protocol import Section, amount_in_words, protocol
+from app.declared_words import amount_in_words
+from app.protocol import Section, protocol
+from app.stopping_plan import HarmStop, StoppingPlan, harm_stops, stopping_plan
 from experiments.designs.design import Design, Measure
 from experiments.designs.sample import Requirement, detectable
 from experiments.forms.durations import DAY
@@ -92,6 +94,7 @@ class Preview:
     Attributes:
         ship_power: lower bound of P(SHIP | primary = MDE, no guardrail harmed) at the planned n: 1 − Σβ.
         weeks: empty without declared traffic.
+        stopping: the boundaries or sequences of a rule of several looks; None with one look.
     """
 
     title: str
@@ -111,10 +114,12 @@ class Preview:
     enrolment: Duration | None
     weeks: tuple[WeekPlan, ...]
     sensitivity: tuple[Scenario, ...]
+    stopping: StoppingPlan | None = None
+    harm_stops: tuple[HarmStop, ...] = ()
 
 
 def preview(design: Design) -> Preview:
-    """The plain-language protocol, sample size, duration and sensitivity of a design."""
+    """The plain-language protocol, sample size, stopping rule, duration and sensitivity of a design."""
     plan = design.plan
     return Preview(
         title=design.title,
@@ -137,6 +142,8 @@ def preview(design: Design) -> Preview:
         enrolment=plan.enrolment,
         weeks=tuple(_weeks(design)),
         sensitivity=tuple(_sensitivity(design)),
+        stopping=stopping_plan(design),
+        harm_stops=harm_stops(design),
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.declared_words import amount_in_words, duration_in_words, listed, sentence
 from app.formats import count, level, share, shortest
+from app.stopping_words import harm_stop_sentence, stopping_sentences
 from experiments.designs.design import Design, Measure, ResolvedCovariate
-from experiments.designs.written import Amount, Condition
-from experiments.forms.durations import SECONDS
+from experiments.designs.written import Condition
 from experiments.readouts.verdict import RULES
 
 _TESTS = {
@@ -21,7 +22,11 @@ _TESTS = {
     "delta": "Welch's t test of the linearised ratio",
     "quantile": "the cluster-robust comparison of quantiles",
 }
-_LOOKS = {"fixed": "Outcomes are read once, at the end. Until then they are closed to everybody."}
+_INTERVALS = {
+    "fixed": "{} interval",
+    "group-sequential": "repeated {} interval",
+    "always-valid": "{} confidence sequence",
+}
 _SENSITIVITY = {
     "unadjusted": "without covariates",
     "uncapped": "without the cap",
@@ -51,29 +56,10 @@ def protocol(design: Design) -> tuple[Section, ...]:
     return tuple(Section(heading, tuple(sentences(design))) for heading, sentences in parts)
 
 
-def amount_in_words(measure: Measure, amount: Amount) -> str:
-    """An effect or margin as it was declared: 1.5 percentage points, 5% of control, 20 ms."""
-    if amount.kind == "relative":
-        return f"{shortest(100 * amount.value)}% of control"
-    if measure.metric.is_binary:
-        points = shortest(100 * amount.value)
-        return f"{points} percentage point{'' if points == '1' else 's'}"
-    return f"{shortest(amount.value)} {measure.metric.unit}".strip()
-
-
-def duration_in_words(seconds: int) -> str:
-    """``604800`` is 7 days."""
-    for letter, word in (("d", "day"), ("h", "hour"), ("m", "minute")):
-        if seconds and seconds % SECONDS[letter] == 0:
-            number = seconds // SECONDS[letter]
-            return f"{count(number)} {word}{'' if number == 1 else 's'}"
-    return f"{count(seconds)} seconds"
-
-
 def _question(design: Design) -> Iterator[str]:
     written = design.written
     yield (
-        f"We will compare {_listed([arm.name for arm in design.treatments])} with {design.control.name}: "
+        f"We will compare {listed([arm.name for arm in design.treatments])} with {design.control.name}: "
         f"{design.title}."
     )
     if written.background:
@@ -138,7 +124,7 @@ def _success(design: Design) -> Iterator[str]:
     if primary.metric.cap is not None:
         yield f"Values above {shortest(primary.metric.cap)} {primary.metric.unit} count as that."
     if primary.covariates:
-        yield f"Adjusted for {_listed([_covariate(c) for c in primary.covariates])}, all before first exposure."
+        yield f"Adjusted for {listed([_covariate(c) for c in primary.covariates])}, all before first exposure."
     if len(design.treatments) > 1:
         ships = (
             "the one with the largest effect"
@@ -146,13 +132,16 @@ def _success(design: Design) -> Iterator[str]:
             else "the one listed first"
         )
         yield (
-            f"Each treatment has its own verdict, adjusted by {design.written.multiple_treatments}; when several may ship, it "
+            f"Each treatment has its own verdict, adjusted by {design.multiple_treatments}; when several may ship, it "
             f"is {ships}."
         )
 
 
 def _guardrails(design: Design) -> Iterator[str]:
     for guardrail in design.guardrails:
+        if guardrail.role == "harm-stop":
+            yield harm_stop_sentence(guardrail)
+            continue
         if guardrail.margin is None:
             continue
         margin = amount_in_words(guardrail, guardrail.margin)
@@ -160,11 +149,11 @@ def _guardrails(design: Design) -> Iterator[str]:
         duty = "must hold" if guardrail.role == "must-hold" else "is watched and does not decide"
         yield (
             f"{guardrail.metric.reference} {duty}: not worse by {margin} or more{each}, judged by the "
-            f"{level(1 - 2 * guardrail.alpha)} interval over {duration_in_words(guardrail.window)}. Why: "
-            f"{_sentence(guardrail.reason)}"
+            f"{_INTERVALS[design.stopping.rule].format(level(1 - 2 * guardrail.alpha))} over {duration_in_words(guardrail.window)}. Why: "
+            f"{sentence(guardrail.reason)}"
         )
     if not design.guardrails:
-        yield f"There is no guardrail, because: {_sentence(design.written.no_guardrails_reason or '')}"
+        yield f"There is no guardrail, because: {sentence(design.written.no_guardrails_reason or '')}"
 
 
 def _sample(design: Design) -> Iterator[str]:
@@ -189,13 +178,7 @@ def _sample(design: Design) -> Iterator[str]:
 
 def _ending(design: Design) -> Iterator[str]:
     stopping = design.written.stopping
-    yield _LOOKS.get(
-        stopping.rule, f"Stopping rule: {stopping.rule}. Outcomes are closed to everybody between its looks."
-    )
-    yield (
-        f"Enrolment ends on whole steps of {duration_in_words(stopping.step)}, after {duration_in_words(design.minimum_duration)} "
-        f"at the earliest, when the planned units have come, and after {duration_in_words(design.maximum_duration)} at the latest."
-    )
+    yield from stopping_sentences(design)
     short = (
         "it is read as it is" if stopping.if_short == "read" else "it is abandoned, and outcomes stay closed"
     )
@@ -229,10 +212,10 @@ def _data_rules(design: Design) -> Iterator[str]:
 def _beside(design: Design) -> Iterator[str]:
     written = design.written
     if design.secondary:
-        names = _listed([measure.label for measure in design.secondary])
+        names = listed([measure.label for measure in design.secondary])
         yield f"Secondary: {names}, adjusted by {written.secondary.multiplicity}. They do not change the verdict."
     if written.segments:
-        yield f"Declared segments: {_listed(list(written.segments))}, with a test of interaction."
+        yield f"Declared segments: {listed(list(written.segments))}, with a test of interaction."
     for analysis in written.sensitivity:
         yield f"Sensitivity: the same analysis {_SENSITIVITY.get(analysis, analysis)}."
     yield "Anything not listed here is exploratory for ever."
@@ -242,7 +225,7 @@ def _decision(design: Design) -> Iterator[str]:
     yield f"Rule {design.decision_rule}: {RULES[design.decision_rule]}"
     yield "A person decides, and gives a reason; against the verdict a second person signs too."
     if design.written.rollback:
-        yield f"To undo it: {_sentence(design.written.rollback)}"
+        yield f"To undo it: {sentence(design.written.rollback)}"
     yield design.written.anything_else or "Nothing else was pre-registered."
 
 
@@ -269,14 +252,6 @@ def _condition(condition: Condition) -> str:
     if condition.at_least is not None:
         return f"is at least {shortest(condition.at_least)}"
     return f"is below {shortest(condition.below or 0.0)}"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def _clause(text: str) -> str:

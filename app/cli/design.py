@@ -142,6 +142,10 @@ def _text(found: Preview) -> list[str | Table]:
     for section in found.protocol:
         lines += [section.heading, *(f"  {sentence}" for sentence in section.sentences), ""]
     lines += [_metrics(found), _ship(found), ""]
+    if found.stopping is not None or found.harm_stops:
+        from app.cli.stopping import stopping_parts
+
+        lines += [*stopping_parts(found.stopping, found.harm_stops), ""]
     if found.weeks:
         lines.append(_weeks(found))
         lines.append("Each week is a design of its own: this table is no licence to look every week.")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from analysis.power import power_of, sample_size_proportions, sample_size_quantile
+from app.declared_words import duration_in_words
 from app.preview import preview
-from app.protocol import duration_in_words, protocol
+from app.protocol import protocol
 from app.templates import DESIGNS, WORKSPACE, design_template, workspace_file
 from experiments.designs.design import Design, declare, parse_design
 from experiments.designs.metrics import Catalogue, load_catalogue, parse_catalogue
