@@ -10,6 +10,7 @@ import typer
 from app.cli.errors import BadUsage, Refusal
 from app.cli.examples import examples
 from app.cli.output import AsJson, Cell, Table, answer, figure, percent, plain
+from app.cli.simulate import EXAMPLES, simulate
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ def fields(
 
 def _stands_under(path: str, field: str) -> bool:
     return path == field or path.startswith((f"{field}.", f"{field}[]"))
+
+
+commands.command(epilog=EXAMPLES)(simulate)
 
 
 def _text(found: Preview) -> list[str | Table]:

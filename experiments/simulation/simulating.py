@@ -107,7 +107,8 @@ def batches(replays: int) -> list[int]:
 def assumptions_of(design: Design) -> tuple[str, ...]:
     """What parametric replays take for granted."""
     found = [
-        "Metrics are drawn at the design's baselines, independently of each other: correlated ones ship more often.",
+        "Metrics are drawn at the design's baselines, independently of each other; metrics that improve together ship more often, "
+        "metrics that trade off against each other less.",
         "Units fall to the arms by chance in the planned shares; allocation is tested over all units at every look, no outcome is "
         "missing, and every other check passes.",
     ]
