@@ -135,8 +135,8 @@ def effective_units(arm: CoMoments, denominator: int = 1) -> float | None:
 
     The delta method's variance needs this number to be large, not n (Kish 1965, Survey Sampling, section 8.2;
     Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics 99, 698): three hundred users of
-    whom a few make most of the requests can count for less than twenty, and intervals at 95 % then cover about
-    90 %. From about 100 in each arm they hold (tests/analysis/test_cluster_coverage.py).
+    whom a few make most of the requests can count as thirty, and intervals at 95 % then cover 90 to 92 %. From
+    about 100 in each arm they hold (tests/analysis/test_cluster_coverage.py).
 
     Returns:
         None for an arm without units, or whose denominator's mean is 0.
