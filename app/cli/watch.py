@@ -118,7 +118,7 @@ def look(
         )
 
 
-@commands.command(epilog=examples("fairtrial watch EXP-0001", "fairtrial watch EXP-0001 --json"))
+@commands.command(epilog=examples("fairtrial watch EXP-0001 --as mira", "fairtrial watch EXP-0001 --json --as mira"))
 def watch(experiment: ExperimentId, actor: As = None, as_json: AsJson = False) -> None:
     """Watch the declared harm stops of a running experiment.
 

@@ -26,6 +26,7 @@ REASON = "The declared rule was met, and every check passed as declared."
 METRICS = """
 metrics:
   - {name: success, version: 1, type: conversion, event: done, direction: higher, window: 1d, baseline: {mean: 0.3, source: made up}}
+  - {name: failure, version: 1, type: conversion, event: failed, direction: lower, window: 1d, baseline: {mean: 0.1, source: made up}}
 """
 
 SOURCES = """
@@ -59,6 +60,12 @@ power: {units_per_day: 100}
 stopping: {minimum_duration: 2d, maximum_duration: 4d, step: 1d, part_weeks_reason: a test of two days}
 """
 
+DESIGN_WITH_A_HARM_STOP = DESIGN.replace(
+    "no_guardrails_reason: nothing else can be harmed by it",
+    "guardrails: [{metric: failure@1, role: harm-stop, margin: {absolute: 0.1}, burn_in: 100, alpha: 0.01, "
+    "reason: people give up on failures}]",
+)
+
 TEAM = {"mira": "analyst", "ola": "reviewer", "dan": "decider", "eve": "decider"}
 
 
@@ -73,6 +80,10 @@ class Life:
     fairtrial: Callable[..., Any]
     faults: tuple[Fault, ...] = ()
     step: int = 0
+    design: str = DESIGN
+    lift: float = 0.3
+    harm: float = 0.0
+    days: int = 2
 
     def ok(self, line: str, *more: str) -> Any:
         """Run a command that has to succeed."""
@@ -82,7 +93,7 @@ class Life:
 
     def founded(self) -> Life:
         if self._first(1):
-            files = {"metrics": METRICS, "sources": SOURCES, "outcomes": OUTCOMES, "design": DESIGN}
+            files = {"metrics": METRICS, "sources": SOURCES, "outcomes": OUTCOMES, "design": self.design}
             for name, text in files.items():
                 (self.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
             begin = (START - timedelta(hours=12)).isoformat()
@@ -117,6 +128,11 @@ class Life:
             self.pass_to(START + timedelta(days=5))
         return self
 
+    def watched(self) -> Life:
+        """Running, with a harm stop declared that has nothing to say."""
+        self.design = DESIGN_WITH_A_HARM_STOP
+        return self.running()
+
     def read_out(self) -> Life:
         self.due()
         if self._first(6):
@@ -137,18 +153,19 @@ class Life:
     def write_logs(self, until: datetime) -> None:
         design = load_design(self.folder / "design.yaml", load_catalogue(self.folder / "metrics.yaml"))
         day = timedelta(days=1)
-        outcome = Conversion(
-            event="done", probability=0.3, window=day, history=day, effects=(Effect(0.3, arm="candidate"),)
-        )
+        effects = (Effect(self.lift, arm="candidate"),) if self.lift else ()
+        outcome = Conversion(event="done", probability=0.3, window=day, history=day, effects=effects)
+        harmed = (Effect(self.harm, arm="candidate"),) if self.harm else ()
+        failed = Conversion(event="failed", probability=0.1, window=day, history=day, effects=harmed)
         scenario = Scenario(
             experiment="small-change",
             start=date(2026, 11, 2),
-            days=2,
+            days=self.days,
             units_per_day=150,
             weekdays=(1.0,) * 7,
             exact=True,
             assignment=assignment_of(design),
-            outcomes=(outcome,),
+            outcomes=(outcome, failed),
             faults=self.faults,
         )
         write_traffic(self.folder / "logs", [scenario], until)
@@ -162,6 +179,9 @@ class Life:
 BROKEN = (Misassigned(0.2),)
 """Traffic in which a fifth of the units is in another arm than the hash's: health fails, and the readout is INVALID."""
 
+OWN_LIVES = ("watched",)
+"""Stages of another design, each of a life of its own."""
+
 STAGES = ("founded", "in_review", "registered", "running", "due", "read_out", "decided")
 
 
@@ -174,6 +194,11 @@ def build_stages(folder: Path) -> dict[str, Path]:
         for stage in STAGES:
             getattr(life, stage)()
             kept[stage] = shutil.copytree(life.folder, folder / stage)
+        for stage in OWN_LIVES:
+            other = Life(folder / stage, _quietly(folder / stage))
+            other.folder.mkdir()
+            getattr(other, stage)()
+            kept[stage] = other.folder
     return kept
 
 

@@ -28,6 +28,7 @@ STAGE_OF = {
     "show": "running",
     "audit": "running",
     "clock": "founded",
+    "watch": "watched",
 }
 """The stage before each command; the longest beginning counts."""
 
