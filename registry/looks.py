@@ -23,7 +23,7 @@ from experiments.looks.looking import Taken
 from experiments.looks.reproduction import Verification, verify_readout
 from experiments.looks.stopping import LookStatus
 from experiments.looks.watching import mature_days
-from experiments.readouts.boundaries import PastLook, as_past
+from experiments.readouts.past import PastLook, as_past
 from experiments.readouts.readout import Readout
 from registry import lifecycle
 from registry.actors import SYSTEM_ID

@@ -8,8 +8,8 @@ from experiments.cohorts.cohort import CutOff
 from experiments.designs.design import Design
 from experiments.logs.sql import at_moment
 from experiments.looks.looking import Taken
-from experiments.readouts.boundaries import PastLook
 from experiments.readouts.judgement import Context, make_readout
+from experiments.readouts.past import PastLook
 from experiments.readouts.readout import Look, Readout, Registration
 from registry import lifecycle
 from registry.actors import SYSTEM_ID

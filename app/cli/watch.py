@@ -76,9 +76,9 @@ def look(
 
     And when it is expected. Without --take no outcome is read.
     """
+    from app.cli.readout import answer_look_that_went_on
     from app.views import standing_of
     from registry import lifecycle
-    from app.cli.readout import answer_look_that_went_on
     from registry.looks import WentOn, report
     from registry.looks import take as take_look
     from registry.plans import locked_design
@@ -118,7 +118,9 @@ def look(
         )
 
 
-@commands.command(epilog=examples("fairtrial watch EXP-0001 --as mira", "fairtrial watch EXP-0001 --json --as mira"))
+@commands.command(
+    epilog=examples("fairtrial watch EXP-0001 --as mira", "fairtrial watch EXP-0001 --json --as mira")
+)
 def watch(experiment: ExperimentId, actor: As = None, as_json: AsJson = False) -> None:
     """Watch the declared harm stops of a running experiment.
 

@@ -21,8 +21,8 @@ from experiments.logs.sql import Step, at_moment
 from experiments.logs.watermark import Watermark
 from experiments.looks.holds import holds, is_held, join_check
 from experiments.looks.stopping import LookStatus, information, next_look, start_of_enrolment, steps_of
-from experiments.readouts.boundaries import PastLook
 from experiments.readouts.judgement import cohort_is_valid
+from experiments.readouts.past import PastLook
 from experiments.readouts.readout import Check, Statement
 
 SCRATCH_STEPS = frozenset({"first", "last", "reach", "flags", "enrolment", "analysed", "readable", "seen"})

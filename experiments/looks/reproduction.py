@@ -21,9 +21,9 @@ from experiments.logs.manifest import Manifest, Part, file_part
 from experiments.logs.sources import OutcomeSources, Place, Sources
 from experiments.logs.sql import Step, text
 from experiments.looks.looking import Taken, take_look
-from experiments.readouts.boundaries import past_of
 from experiments.readouts.context import Context, versions
 from experiments.readouts.judgement import make_readout
+from experiments.readouts.past import past_of
 from experiments.readouts.readout import Readout
 
 Answer = Literal["IDENTICAL", "SOURCE CHANGED", "CODE DIFFERS"]

@@ -17,7 +17,7 @@ from experiments.cohorts.counted import Enrolled
 from experiments.designs.design import Design
 from experiments.designs.sequential import planned_looks
 from experiments.logs.sql import DAY_US, MICROSECONDS, at_moment
-from experiments.readouts.boundaries import SAME_INFORMATION, PastLook
+from experiments.readouts.past import SAME_INFORMATION, PastLook
 
 
 @dataclass(frozen=True, slots=True)

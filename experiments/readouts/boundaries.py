@@ -1,4 +1,4 @@
-"""A measure's test at a look of several: its repeated interval and p, or its confidence sequence, and its path so far.
+"""A measure's test at a look of several: its repeated interval and p, or its confidence sequence.
 
 A repeated interval is the declared test's own inversion at the level the look allows (Jennison & Turnbull 1989, JRSS B 51,
 p. 305): it excludes the null exactly when the boundary is crossed. With a single look that level is α and nothing here
@@ -10,73 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from scipy.special import ndtr
 
-from analysis.anytime.sequence import Alternative, ConfidenceSequence, SequencePlan, difference_sequence
 from analysis.effects import Effect
-from analysis.guardrails import Guardrail, GuardrailState, judge
 from analysis.sequential.design import GroupSequentialDesign, group_sequential_design
-from analysis.sequential.inference import LARGEST_Z, stagewise_inference
 from analysis.sequential.monitoring import SequentialBoundaries, boundaries_at, repeated_p_value
 from experiments.designs.design import Measure
 from experiments.designs.sequential import boundary_of, efficacy_design, futility_design, planned_looks
 from experiments.readouts.asking import answer_of, better
 from experiments.readouts.comparisons import Answer
 from experiments.readouts.estimates import EVERYONE, Among, Asked, Estimator
-from experiments.readouts.readout import (
-    Interval,
-    Look,
-    LookPoint,
-    PlannedLook,
-    Readout,
-    SequentialPath,
-)
+from experiments.readouts.past import SAME_INFORMATION, PastLook
+from experiments.readouts.readout import Look
+from experiments.readouts.sequences import in_sequence, judged_by
 
-SAME_INFORMATION: Final = 1e-9
-"""Looks whose information differs by no more have seen the same units."""
 LEAST_LEVEL: Final = 1e-12
 """A look that may spend no more than this decides nothing, and its interval is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastLook:
-    """A look sealed before, which went on."""
-
-    k: int
-    before_us: int | None
-    cut_off: datetime | None
-    information: float
-    paths: tuple[SequentialPath, ...] = ()
-
-    def point(self, path: SequentialPath) -> LookPoint | None:
-        """What this look found of the same metric, treatment and level."""
-        same = (one for one in self.paths if _key(one) == _key(path))
-        return next((point for one in same for point in one.points if point.k == self.k), None)
-
-
-def past_of(readout: Readout) -> tuple[PastLook, ...]:
-    """The looks before a sealed one, from the paths it holds."""
-    if not readout.sequential:
-        return ()
-    found = []
-    for point in readout.sequential[0].points:
-        if point.k < readout.look.k:
-            found.append(_past_look(point, readout.sequential))
-    return tuple(found)
-
-
-def as_past(readout: Readout) -> PastLook:
-    """A sealed look that went on, as what the next one builds on."""
-    own = readout.sequential[0].points[-1]
-    return _past_look(own, readout.sequential)
-
-
-def _past_look(point: LookPoint, paths: Sequence[SequentialPath]) -> PastLook:
-    before = None if point.cut_off is None else round(point.cut_off.timestamp() * 1_000_000)
-    return PastLook(point.k, before, point.cut_off, point.information, tuple(paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +95,7 @@ class LookTests:
         if self.rule == "fixed":
             return plain
         two_sided = replace(self.design.measures[index], sides=2, margin=None)
-        return self._in_sequence(two_sided, treatment, alpha, plain)
+        return in_sequence(self.design, two_sided, treatment, alpha, plain)
 
     def unadjusted(self, index: int, treatment: int, alpha: float, among: Among) -> Effect:
         """The effect without covariates, by the same rule; it stands beside an adjusted one."""
@@ -190,208 +141,16 @@ class LookTests:
         bound = None if bounds.futility is None else bounds.futility[-1]
         return bound is not None and z <= bound
 
-    # Always-valid
-
     def _sequence(self, index: int, treatment: int, alpha: float, among: Among) -> AtLook:
         measure = self.design.measures[index]
         plain = answer_of(self.estimator, index, treatment, alpha, among)
-        answer = self._in_sequence(measure, treatment, alpha, plain)
+        answer = in_sequence(self.design, measure, treatment, alpha, plain)
         effect = answer.effect
         return AtLook(answer, answer, alpha, None if effect.not_computed else _better_z(measure, plain))
-
-    def _in_sequence(self, measure: Measure, treatment: int, alpha: float, plain: Answer) -> Answer:
-        """The answer with the interval and p of the confidence sequence in place of the single test's."""
-        effect, level = plain.effect, alpha if measure.sides == 2 else 2 * alpha
-        method = "confidence sequence (normal mixture)"
-        blank = replace(
-            effect,
-            alpha=level,
-            method=method,
-            ci=None,
-            p_value=None,
-            relative=None if effect.relative is None else replace(effect.relative, ci=None),
-        )
-        found = self._sequences(measure, treatment, alpha, effect)
-        if isinstance(found, str):
-            missing = None
-            if plain.guardrail is not None:
-                missing = replace(plain.guardrail, state=GuardrailState.MISSING, reason=found)
-                missing = replace(missing, harmful_bound=None, interval=None)
-            return replace(plain, effect=replace(blank, not_computed=found), p_value=None, guardrail=missing)
-        lower, upper, p_value = found
-        if effect.scale == "relative":
-            # The contrast treatment - multiple · control, in units of control; its sign decides, whatever the scale.
-            base = abs(effect.control_mean or 1.0)
-            lower, upper = effect.null + lower / base, effect.null + upper / base
-        else:
-            lower, upper = effect.null + lower, effect.null + upper
-        shown = replace(blank, ci=(lower, upper), p_value=p_value)
-        guardrail = None if plain.guardrail is None else _judged(plain.guardrail, (lower, upper))
-        return replace(plain, effect=shown, p_value=p_value, guardrail=guardrail)
-
-    def _sequences(
-        self, measure: Measure, treatment: int, alpha: float, effect: Effect
-    ) -> tuple[float, float, float] | str:
-        """Limits of the contrast around its null, and p; or why there are none."""
-        if effect.not_computed is not None or effect.statistic is None or effect.standard_error is None:
-            return effect.not_computed or f"a {measure.metric.type} has no confidence sequence"
-        contrast, n = effect.statistic * effect.standard_error, effect.n_control + effect.n_treatment
-        squared = effect.standard_error**2
-
-        def sequence(side: Alternative) -> ConfidenceSequence:
-            plan = self._plan(measure, treatment, alpha, side)
-            return difference_sequence(plan, contrast, squared, n)
-
-        if measure.sides == 2:
-            both = sequence("two-sided")
-            if both.lower is None or both.upper is None or both.p_value is None:
-                return both.not_computed or "not computed"
-            return both.lower, both.upper, both.p_value
-        below, above = sequence("greater"), sequence("less")
-        harm_stop = measure.role == "harm-stop"
-        decides = (
-            better(measure) if not harm_stop else ("less" if better(measure) == "greater" else "greater")
-        )
-        p_value = (below if decides == "greater" else above).p_value
-        if below.lower is None or above.upper is None or p_value is None:
-            return below.not_computed or "not computed"
-        return below.lower, above.upper, p_value
-
-    def _plan(self, measure: Measure, treatment: int, alpha: float, side: Alternative) -> SequencePlan:
-        planned = self.design.plan.n_per_arm
-        burn_in = measure.burn_in if measure.role == "harm-stop" else self.design.stopping.burn_in
-        return SequencePlan(alpha, planned[0] + planned[treatment], burn_in or 1, side)
-
-    # The path
-
-    def path(
-        self, index: int, treatment: int, at: AtLook, alpha: float, among: Among = EVERYONE
-    ) -> SequentialPath | None:
-        """A deciding measure over the looks taken; None with a single look."""
-        measure, design = self.design.measures[index], self.design
-        if self.rule == "fixed":
-            return None
-        effect = at.answer.effect
-        low, high = effect.ci or (None, None)
-        futility = None if measure.role != "primary" else self._futility_bounds()
-        point = LookPoint(
-            k=self.look.k,
-            cut_off=self.look.cut_off,
-            information=self.look.information,
-            z=at.z,
-            critical=None if at.boundaries is None else _finite(at.boundaries.critical[-1]),
-            futility=None if not futility or not self.interim else _finite(futility[-1]),
-            spent=None if at.boundaries is None else at.boundaries.spent[-1],
-            estimate=_finite(effect.estimate),
-            low=_finite(low),
-            high=_finite(high),
-            p_value=at.answer.p_value,
-        )
-        path = SequentialPath(
-            metric=measure.metric.reference,
-            label=measure.label,
-            role="primary" if measure.role == "primary" else "must-hold",
-            treatment=design.arms[treatment].name,
-            segment=among.segment,
-            segment_level=among.level,
-            unit="percentage points" if measure.metric.is_binary else measure.metric.unit,
-            scale=effect.scale,
-            direction=measure.metric.direction,
-            rule="always-valid" if self.rule == "always-valid" else "group-sequential",
-            boundary=self._boundary_words(at),
-            alpha=alpha,
-            sides=measure.sides,
-            level=1 - (alpha if measure.sides == 2 else 2 * alpha),
-            null=effect.null,
-            points=(),
-            planned=self._planned(at, measure),
-        )
-        before = [found for one in self.past if (found := one.point(path)) is not None]
-        path = path.model_copy(update={"points": (*before, point)})
-        return path.model_copy(update=self._stagewise(path, at, effect))
-
-    def _futility_bounds(self) -> tuple[float | None, ...] | None:
-        declared = futility_design(self.design)
-        return None if declared is None else boundaries_at(declared, self.information, self.ends).futility
-
-    def _boundary_words(self, at: AtLook) -> str:
-        stopping = self.design.stopping
-        if at.boundary is None:
-            return f"normal-mixture confidence sequence, burn-in {stopping.burn_in} units"
-        parameter = "" if stopping.parameter is None else f" ({stopping.parameter:g})"
-        return f"{at.boundary.boundary}{parameter}"
-
-    def _planned(self, at: AtLook, measure: Measure) -> tuple[PlannedLook, ...]:
-        if at.boundary is None:
-            return ()
-        declared = futility_design(self.design) if measure.role == "primary" else None
-        inner = None if declared is None else declared.futility
-        rows = zip(at.boundary.information, at.boundary.critical, at.boundary.spent, strict=True)
-        return tuple(
-            PlannedLook(
-                information=information,
-                critical=_finite(critical),
-                futility=_finite(inner[look]) if inner is not None and look < len(inner) else None,
-                spent=spent,
-            )
-            for look, (information, critical, spent) in enumerate(rows)
-        )
-
-    def _stagewise(self, path: SequentialPath, at: AtLook, effect: Effect) -> dict[str, object]:
-        """Inference by the stage-wise order once nothing follows; the caller drops it where the experiment goes on."""
-        if at.boundaries is None or at.boundary is None:
-            return {"not_computed": "a confidence sequence needs none: its interval holds at every look"}
-        if at.z is None or effect.standard_error is None or effect.statistic is None:
-            return {"not_computed": effect.not_computed or "no standard error"}
-        crossed = [
-            point.k
-            for point in path.points[:-1]
-            if point.z is not None and point.critical is not None and abs(point.z) >= point.critical
-        ]
-        if crossed:
-            return {
-                "not_computed": f"its boundary had been crossed at look {crossed[0]} and the experiment went on, so the stage-wise "
-                "order does not hold; the repeated interval does"
-            }
-        if abs(at.z) > LARGEST_Z:
-            return {"not_computed": f"z = {at.z:.1f} at the stop is beyond {LARGEST_Z:g}"}
-        bounds = at.boundaries
-        found = stagewise_inference(
-            bounds.information, bounds.critical, at.z, path.alpha, path.sides, _binding_futility(at)
-        )
-        unit = effect.standard_error * math.sqrt(bounds.information[-1])
-        if effect.scale == "relative":
-            unit /= abs(effect.control_mean or 1.0)
-        sign = 1 if path.direction == "higher" else -1
-        low, high = sorted(effect.null + sign * unit * drift for drift in (found.lower, found.upper))
-        return {
-            "stagewise_p_value": found.p_value,
-            "stagewise_interval": Interval(low=low, high=high, level=found.level),
-            "median_unbiased": effect.null + sign * unit * found.median_unbiased,
-        }
 
 
 def look_is_last(look: Look) -> bool:
     return look.final or look.stopped_by_hand or look.harm_stop is not None
-
-
-def going_on(path: SequentialPath) -> SequentialPath:
-    """A path whose experiment goes on: what may be said after a stop is not said."""
-    return path.model_copy(
-        update={
-            "stagewise_p_value": None,
-            "stagewise_interval": None,
-            "median_unbiased": None,
-            "not_computed": "the test has not stopped",
-        }
-    )
-
-
-def _binding_futility(at: AtLook) -> tuple[float, ...] | None:
-    if at.boundary is None or at.boundaries is None or not at.boundary.binding:
-        return None
-    bounds = at.boundaries.futility
-    return None if bounds is None else tuple(bound for bound in bounds[:-1] if bound is not None)
 
 
 def _better_z(measure: Measure, answer: Answer) -> float | None:
@@ -407,22 +166,5 @@ def _opened(answer: Answer) -> Answer:
     if answer.effect.ci is None:
         return answer
     ci = (-math.inf, math.inf)
-    guardrail = None if answer.guardrail is None else _judged(answer.guardrail, ci)
+    guardrail = None if answer.guardrail is None else judged_by(answer.guardrail, ci)
     return replace(answer, effect=replace(answer.effect, ci=ci), p_value=1.0, guardrail=guardrail)
-
-
-def _judged(guardrail: Guardrail, interval: tuple[float, float]) -> Guardrail:
-    """The guardrail by another interval; what was missing stays so."""
-    if guardrail.state is GuardrailState.MISSING:
-        return guardrail
-    state = judge(interval, guardrail.margin, guardrail.direction)
-    bound = interval[0] if guardrail.direction == "higher" else interval[1]
-    return replace(guardrail, state=state, harmful_bound=bound, interval=interval)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _key(path: SequentialPath) -> tuple[str, str, str | None, str | None]:
-    return path.label, path.treatment, path.segment, path.segment_level

@@ -8,7 +8,7 @@ from importlib import metadata
 from sys import version_info
 from typing import Any
 
-from experiments.readouts.boundaries import PastLook
+from experiments.readouts.past import PastLook
 from experiments.readouts.readout import Check, Look, Registration, Statement
 
 

@@ -12,6 +12,7 @@ from experiments.readouts.asking import answer_of
 from experiments.readouts.boundaries import LookTests
 from experiments.readouts.comparisons import Answer, comparison, planned_effect
 from experiments.readouts.estimates import EVERYONE, Among, Estimator
+from experiments.readouts.paths import path_of
 from experiments.readouts.readout import Comparison, SequentialPath
 from experiments.readouts.verdict import PrimaryState
 
@@ -180,7 +181,7 @@ def _primary(
     if level.adjusted is not None:
         method = estimator.design.multiple_treatments
         found = found.model_copy(update={"adjusted_p_value": level.adjusted, "multiplicity": method})
-    return found, state, tests.path(0, treatment, at, level.alpha)
+    return found, state, path_of(tests, 0, treatment, at, level.alpha)
 
 
 def _guardrail(
@@ -202,5 +203,5 @@ def _guardrail(
         )
         states.append(state)
         if measure.role == "must-hold":
-            paths.append(tests.path(index, treatment, at, measure.alpha, one))
+            paths.append(path_of(tests, index, treatment, at, measure.alpha, one))
     return found, worst(states), paths

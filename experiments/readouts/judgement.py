@@ -13,13 +13,14 @@ from experiments.cohorts.evidence import Evidence
 from experiments.designs.design import Design
 from experiments.readouts import words
 from experiments.readouts.account import flow_of, limits_of, plan_kept, units_of
-from experiments.readouts.boundaries import LookTests, going_on
+from experiments.readouts.boundaries import LookTests
 from experiments.readouts.context import Context as Context
 from experiments.readouts.context import versions as versions
 from experiments.readouts.deciding import HARM_WORDS, Judged, judge_all
 from experiments.readouts.estimates import Estimator
 from experiments.readouts.exploration import secondary, segments, sensitivity
 from experiments.readouts.paragraph import paragraph
+from experiments.readouts.paths import going_on
 from experiments.readouts.readout import (
     ArmVerdict,
     Check,

@@ -19,9 +19,9 @@ from experiments.logs.sql import at_moment, microseconds
 from experiments.looks.looking import look_status, take_look
 from experiments.looks.reproduction import verify_readout
 from experiments.looks.watching import watch
-from experiments.readouts.boundaries import PastLook, as_past, past_of
 from experiments.readouts.context import Context
 from experiments.readouts.judgement import make_readout
+from experiments.readouts.past import PastLook, as_past, past_of
 from experiments.readouts.readout import Look, Readout, Registration
 from tests.experiments.laboratory import MONDAY, RELEASED, Trial, assignments, events, small_trial
 

@@ -1,0 +1,145 @@
+"""A deciding measure over the looks taken: its boundaries, its z, and what the stage-wise order says after the stop."""
+
+from __future__ import annotations
+
+import math
+
+from analysis.effects import Effect
+from analysis.sequential.inference import LARGEST_Z, stagewise_inference
+from analysis.sequential.monitoring import boundaries_at
+from experiments.designs.design import Measure
+from experiments.designs.sequential import futility_design
+from experiments.readouts.boundaries import AtLook, LookTests
+from experiments.readouts.comparisons import finite
+from experiments.readouts.estimates import EVERYONE, Among
+from experiments.readouts.readout import Interval, LookPoint, PlannedLook, SequentialPath
+
+
+def path_of(
+    tests: LookTests, index: int, treatment: int, at: AtLook, alpha: float, among: Among = EVERYONE
+) -> SequentialPath | None:
+    """A deciding measure over the looks taken; None with a single look."""
+    measure, design = tests.design.measures[index], tests.design
+    if tests.rule == "fixed":
+        return None
+    effect = at.answer.effect
+    low, high = effect.ci or (None, None)
+    futility = None if measure.role != "primary" else _futility_bounds(tests)
+    point = LookPoint(
+        k=tests.look.k,
+        cut_off=tests.look.cut_off,
+        information=tests.look.information,
+        z=at.z,
+        critical=None if at.boundaries is None else finite(at.boundaries.critical[-1]),
+        futility=None if not futility or not tests.interim else finite(futility[-1]),
+        spent=None if at.boundaries is None else at.boundaries.spent[-1],
+        estimate=finite(effect.estimate),
+        low=finite(low),
+        high=finite(high),
+        p_value=at.answer.p_value,
+    )
+    path = SequentialPath(
+        metric=measure.metric.reference,
+        label=measure.label,
+        role="primary" if measure.role == "primary" else "must-hold",
+        treatment=design.arms[treatment].name,
+        segment=among.segment,
+        segment_level=among.level,
+        unit="percentage points" if measure.metric.is_binary else measure.metric.unit,
+        scale=effect.scale,
+        direction=measure.metric.direction,
+        rule="always-valid" if tests.rule == "always-valid" else "group-sequential",
+        boundary=_boundary_words(tests, at),
+        alpha=alpha,
+        sides=measure.sides,
+        level=1 - (alpha if measure.sides == 2 else 2 * alpha),
+        null=effect.null,
+        points=(),
+        planned=_planned(tests, at, measure),
+    )
+    before = [found for one in tests.past if (found := one.point(path)) is not None]
+    path = path.model_copy(update={"points": (*before, point)})
+    return path.model_copy(update=_stagewise(path, at, effect))
+
+
+def _futility_bounds(tests: LookTests) -> tuple[float | None, ...] | None:
+    declared = futility_design(tests.design)
+    return None if declared is None else boundaries_at(declared, tests.information, tests.ends).futility
+
+
+def _boundary_words(tests: LookTests, at: AtLook) -> str:
+    stopping = tests.design.stopping
+    if at.boundary is None:
+        return f"normal-mixture confidence sequence, burn-in {stopping.burn_in} units"
+    parameter = "" if stopping.parameter is None else f" ({stopping.parameter:g})"
+    return f"{at.boundary.boundary}{parameter}"
+
+
+def _planned(tests: LookTests, at: AtLook, measure: Measure) -> tuple[PlannedLook, ...]:
+    if at.boundary is None:
+        return ()
+    declared = futility_design(tests.design) if measure.role == "primary" else None
+    inner = None if declared is None else declared.futility
+    rows = zip(at.boundary.information, at.boundary.critical, at.boundary.spent, strict=True)
+    return tuple(
+        PlannedLook(
+            information=information,
+            critical=finite(critical),
+            futility=finite(inner[look]) if inner is not None and look < len(inner) else None,
+            spent=spent,
+        )
+        for look, (information, critical, spent) in enumerate(rows)
+    )
+
+
+def _stagewise(path: SequentialPath, at: AtLook, effect: Effect) -> dict[str, object]:
+    """Inference by the stage-wise order once nothing follows; the caller drops it where the experiment goes on."""
+    if at.boundaries is None or at.boundary is None:
+        return {"not_computed": "a confidence sequence needs none: its interval holds at every look"}
+    if at.z is None or effect.standard_error is None or effect.statistic is None:
+        return {"not_computed": effect.not_computed or "no standard error"}
+    crossed = [
+        point.k
+        for point in path.points[:-1]
+        if point.z is not None and point.critical is not None and abs(point.z) >= point.critical
+    ]
+    if crossed:
+        return {
+            "not_computed": f"its boundary had been crossed at look {crossed[0]} and the experiment went on, so the stage-wise "
+            "order does not hold; the repeated interval does"
+        }
+    if abs(at.z) > LARGEST_Z:
+        return {"not_computed": f"z = {at.z:.1f} at the stop is beyond {LARGEST_Z:g}"}
+    bounds = at.boundaries
+    found = stagewise_inference(
+        bounds.information, bounds.critical, at.z, path.alpha, path.sides, _binding_futility(at)
+    )
+    unit = effect.standard_error * math.sqrt(bounds.information[-1])
+    if effect.scale == "relative":
+        unit /= abs(effect.control_mean or 1.0)
+    sign = 1 if path.direction == "higher" else -1
+    low, high = sorted(effect.null + sign * unit * drift for drift in (found.lower, found.upper))
+    return {
+        "stagewise_p_value": found.p_value,
+        "stagewise_interval": Interval(low=low, high=high, level=found.level),
+        "median_unbiased": effect.null + sign * unit * found.median_unbiased,
+    }
+
+
+def going_on(path: SequentialPath) -> SequentialPath:
+    """A path whose experiment goes on: what may be said after a stop is not said."""
+    return path.model_copy(
+        update={
+            "stagewise_p_value": None,
+            "stagewise_interval": None,
+            "median_unbiased": None,
+            "not_computed": "the test has not stopped",
+        }
+    )
+
+
+def _binding_futility(at: AtLook) -> tuple[float, ...] | None:
+    if at.boundary is None or at.boundaries is None or not at.boundary.binding:
+        return None
+    bounds = at.boundaries.futility
+    return None if bounds is None else tuple(bound for bound in bounds[:-1] if bound is not None)
