@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.errors import BadUsage
 from app.cli.examples import examples
-from app.cli.output import AsJson, Cell, Table, answer, figure, percent, plain
+from app.cli.output import AsJson, Cell, Table, answer, figure, percent, plain, working
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
     from experiments.designs.design import Design
-    from experiments.simulation import Characteristics, Estimate, Simulation
+    from experiments.simulation import Characteristics, Estimate, Replayed, Simulation
 
 EXAMPLES = examples(
     "fairtrial design simulate design.yaml",
@@ -32,6 +33,20 @@ def simulate(
     seed: Annotated[
         int, typer.Option(help="Where the random numbers start; the same seed gives the same table.")
     ] = 1,
+    aa: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--aa",
+            metavar="SOURCES OUTCOMES",
+            exists=True,
+            dir_okay=False,
+            help="Re-split the units of a past experiment instead of drawing data: the files that name its logs.",
+        ),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option("--of", metavar="KEY", help="With --aa: the past experiment's key in the logs."),
+    ] = None,
     catalogue: CatalogueFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,6 +54,7 @@ def simulate(
 
     Validity, looks, primary, guardrails and harm stops together, on data drawn at the design's baselines, for
     true effects from the planned one reversed to twice as large, and for each guardrail exactly at its margin.
+    With --aa on units of a past experiment, all arms pooled and re-split by chance, so that nothing differs.
     """
     from experiments.designs.design import load_design
     from experiments.simulation import simulate as simulated
@@ -49,9 +65,29 @@ def simulate(
         check(replays, seed)
     except ValueError as error:
         raise BadUsage(f"{error}") from None
+    if of is not None and aa is None:
+        raise BadUsage("--of names a past experiment in logs; give --aa SOURCES OUTCOMES too")
+    if aa is not None:
+        past = _replayed(design, aa, of, replays, seed)
+        answer({"data": "past logs", **plain(past)}, lambda: past_text(design, past), as_json=as_json)
+        return
     with progress("Replaying the design") as advance:
         found = simulated(design, replays=replays, seed=seed, progress=advance)
     answer(document(found), lambda: text(design, found), as_json=as_json)
+
+
+def _replayed(
+    design: Design, files: tuple[Path, Path], experiment: str | None, replays: int, seed: int
+) -> Replayed:
+    from experiments.logs.sources import load_outcome_sources, load_sources
+    from experiments.simulation.buckets import scan
+    from experiments.simulation.simulating import replay_past
+
+    sources, outcomes = load_sources(files[0]), load_outcome_sources(files[1])
+    with working("Reading the past experiment, once"):
+        buckets = scan(design, sources, outcomes, experiment=experiment)
+    with progress("Replaying the past experiment") as advance:
+        return replay_past(design, buckets, replays=replays, seed=seed, progress=advance)
 
 
 def document(found: Simulation) -> Mapping[str, Any]:
@@ -86,6 +122,18 @@ def text(design: Design, found: Simulation) -> list[str | Table]:
         lines.append(endings([(row.truth.name, row.found) for row in found.rows if row.found is not None]))
     lines += ["± is one Monte-Carlo standard error.", *found.assumptions]
     return lines
+
+
+def past_text(design: Design, past: Replayed) -> list[str | Table]:
+    lines: list[str | Table] = [
+        f"{design.title}: {figure(past.replays)} A/A replays of {past.experiment}, seed {past.seed}; {past.looks}. "
+        f"{figure(past.used)} of its {figure(past.units)} mature units in each, all arms pooled.",
+        "",
+        verdicts([("none (A/A)", past.found, None)]),
+    ]
+    if len(past.found.by_look) > 1:
+        lines.append(endings([("none (A/A)", past.found)]))
+    return [*lines, "± is one Monte-Carlo standard error.", *past.assumptions]
 
 
 def verdicts(rows: Sequence[tuple[str, Characteristics | None, str | None]]) -> Table:

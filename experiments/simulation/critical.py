@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtr
@@ -24,13 +25,20 @@ KNOTS = 33
 """Points between the fewest and the most units at a look at which a sequence's boundary is computed."""
 
 
+class Boundary(Protocol):
+    """Critical values at every look of every replay, shape (replays, looks), by the information that came."""
+
+    def at(self, information: Floats) -> Floats: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Expanded:
     """A boundary near the expected information: its value there, and how it moves as each look's information differs.
 
     Units fall to the arms by chance, so each replay has its own information at every look and its own boundary, which takes a
     recursive integration to find. It differs from the expected one by little: the error of this expansion is of the order of
-    the square of the information's deviation, some 1e-5 in z for a thousand units. At the expected information it is exact.
+    the square of the information's relative deviation, below 0.001 in z from a few hundred units on and 1e-5 from ten
+    thousand on (see the tests). At the expected information it is exact.
 
     Attributes:
         expected: information at each look, shape (looks,).

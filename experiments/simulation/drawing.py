@@ -30,6 +30,9 @@ class Drawn:
     units: Floats
     arms: Mapping[int, tuple[Arm, ...]]
 
+    def with_value(self, measure: int) -> None:
+        """No unit of drawn data is without a value."""
+
     def pair(self, measure: int, treatment: int) -> Pair:
         return Pair(self.arms[measure][0], self.arms[measure][treatment])
 

@@ -5,7 +5,7 @@ The vectorised twin of ``experiments.readouts.judgement`` and ``verdict``: a tes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol
@@ -16,12 +16,13 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from analysis.anytime.sequence import Alternative
 from analysis.sequential.boundaries import ROUNDING
+from analysis.srm import SMALLEST_EXPECTED
 from experiments.designs.design import Design, Measure
 from experiments.designs.sequential import efficacy_design, futility_design, sequence_plan
 from experiments.readouts.comparisons import planned_effect
 from experiments.readouts.validity import MISSINGNESS_SHARE
 from experiments.simulation.critical import (
-    Expanded,
+    Boundary,
     critical_of,
     futility_of,
     sequence_critical,
@@ -66,6 +67,10 @@ class Sample(Protocol):
     @property
     def units(self) -> Floats: ...
 
+    def with_value(self, measure: int) -> Floats | None:
+        """Units with a value of the measure, by replay, look and arm; None where none is missing."""
+        ...
+
     def pair(self, measure: int, treatment: int) -> Pair: ...
 
 
@@ -82,8 +87,8 @@ class Endings:
 class Boundaries:
     """What the rule compares with, settled before any replay. Empty but in a group-sequential design."""
 
-    efficacy: dict[int, Expanded]
-    futility: Expanded | None
+    efficacy: Mapping[int, Boundary]
+    futility: Boundary | None
 
 
 def judged_measures(design: Design) -> tuple[int, ...]:
@@ -104,8 +109,7 @@ def boundaries_of(design: Design, schedule: Schedule) -> Boundaries:
     return Boundaries(
         {
             index: critical_of(efficacy_design(design, design.measures[index]), expected)
-            for index in judged_measures(design)
-            if design.measures[index].role != "harm-stop"
+            for index in _deciding(design)
         },
         None if futile is None else futility_of(futile, expected),
     )
@@ -115,7 +119,7 @@ def endings(design: Design, sample: Sample, boundaries: Boundaries) -> Endings:
     """Apply the rule to every replay, look by look."""
     by_treatment = _Rule(design, sample, boundaries).reasons()
     overall = _overall(by_treatment)
-    overall[allocation_fails(design, sample.units)] = Reason.INVALID
+    overall[allocation_fails(design, sample.units) | missingness_fails(design, sample)] = Reason.INVALID
     look = (overall != Reason.GOES_ON).argmax(axis=1)
     rows = np.arange(len(look))
     return Endings(look, overall[rows, look], sample.units.sum(axis=2)[rows, look])
@@ -129,6 +133,31 @@ def allocation_fails(design: Design, units: Floats) -> Flags:
     statistic = ((units - expected) ** 2 / expected).sum(axis=2)
     failed: Flags = chdtrc(len(shares) - 1, statistic) < level
     return failed
+
+
+def missingness_fails(design: Design, sample: Sample) -> Flags:
+    """Pearson's chi-squared of missing and present units by arm, for each deciding metric at its share of the level.
+
+    Where fewer than 5 are expected in a cell, an exact test stands in a readout, which hardly ever fails; here none does.
+    """
+    units, deciding = sample.units, _deciding(design)
+    level = MISSINGNESS_SHARE * design.written.validity.alpha / design.look_count / len(deciding)
+    failed: Flags = np.zeros(units.shape[:2], dtype=bool)
+    for index in deciding:
+        present = sample.with_value(index)
+        if present is None:
+            continue
+        share = present.sum(axis=2, keepdims=True) / np.maximum(units.sum(axis=2, keepdims=True), 1)
+        expected = np.stack([units * share, units * (1 - share)])
+        usable = expected.min(axis=(0, 3)) >= SMALLEST_EXPECTED
+        off = (np.stack([present, units - present]) - expected) ** 2
+        statistic = np.divide(off, expected, out=np.zeros_like(off), where=expected > 0).sum(axis=(0, 3))
+        failed |= usable & (chdtrc(units.shape[2] - 1, statistic) < level)
+    return failed
+
+
+def _deciding(design: Design) -> tuple[int, ...]:
+    return tuple(i for i in judged_measures(design) if design.measures[i].role != "harm-stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +257,20 @@ class _Rule:
 
     def _measured(self, index: int, treatment: int) -> Flags:
         measure, pair = self.design.measures[index], self.sample.pair(index, treatment)
-        where = measured(measure, pair)
+        where: Flags = measured(measure, pair) & self._enough_have_a_value(index, treatment)
         if self._is_sequence(measure):
             where &= pair.n >= sequence_plan(self.design, measure, treatment).burn_in
         return where
+
+    def _enough_have_a_value(self, index: int, treatment: int) -> Flags:
+        present = self.sample.with_value(index)
+        if present is None:
+            return np.ones(self.information.shape, dtype=bool)
+        arms = [0, treatment]
+        units = self.sample.units[:, :, arms]
+        above_limit = units - present[:, :, arms] - self.design.written.rules.max_missing * units
+        enough: Flags = above_limit.max(axis=2) <= 0
+        return enough
 
     def _is_sequence(self, measure: Measure) -> bool:
         return self.rule == "always-valid" or measure.role == "harm-stop"

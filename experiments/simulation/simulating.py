@@ -8,18 +8,45 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.designs.design import Design
+from experiments.simulation.buckets import BUCKETS, Buckets
 from experiments.simulation.characteristics import Characteristics, characteristics_of
 from experiments.simulation.drawing import draw
+from experiments.simulation.resplitting import resplit
 from experiments.simulation.rule import Boundaries, Endings, boundaries_of, endings, judged_measures
 from experiments.simulation.schedule import Schedule, schedule_of
 from experiments.simulation.truths import Truth, truths_of
 
 BATCH: int = 2_500
 """Replays drawn at once: what memory holds at 50 looks. Each batch has its own seed, so the numbers depend on nothing else."""
+RESPLIT_BATCH: int = 500
 LARGEST_REPLAYS = 1_000_000
 
 Progress = Callable[[int, int], None]
 """Told replays done and replays in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A/A replays of a past experiment: no difference between the arms, all else as it was.
+
+    Attributes:
+        experiment: its key in the logs.
+        units: mature units found, all arms together.
+        used: of these, in order of enrolment, those in each replay.
+        buckets: in which they were re-split.
+        looks: how the looks were set, in words.
+    """
+
+    design_sha256: str
+    experiment: str
+    replays: int
+    seed: int
+    units: int
+    used: int
+    buckets: int
+    looks: str
+    assumptions: tuple[str, ...]
+    found: Characteristics
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +115,42 @@ def simulate(
     return Simulation(design.sha256, replays, seed, schedule.words, assumptions_of(design), tuple(rows))
 
 
+def replay_past(
+    design: Design,
+    buckets: Buckets,
+    *,
+    replays: int = 10_000,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Replayed:
+    """Re-split a past experiment's units into the design's arms, many times, through the whole rule.
+
+    Raises:
+        ValueError: replays or seed that are not allowed.
+    """
+    check(replays, seed)
+    schedule = buckets.schedule
+    boundaries = boundaries_of(design, schedule)
+    found = []
+    for number, size in enumerate(batches(replays, RESPLIT_BATCH)):
+        random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+        found.append(endings(design, resplit(design, buckets, size, random), boundaries))
+        if progress is not None:
+            progress(sum(len(batch.look) for batch in found), replays)
+    return Replayed(
+        design.sha256,
+        buckets.experiment,
+        replays,
+        seed,
+        buckets.found,
+        schedule.units[-1],
+        BUCKETS,
+        schedule.words,
+        assumptions_of_past(design),
+        characteristics_of(found, schedule.units, schedule.expected),
+    )
+
+
 def check(replays: int, seed: int) -> None:
     """Raises ValueError unless both are allowed; all faults at once."""
     faults = []
@@ -99,9 +162,9 @@ def check(replays: int, seed: int) -> None:
         raise ValueError("; ".join(faults))
 
 
-def batches(replays: int) -> list[int]:
+def batches(replays: int, batch: int = BATCH) -> list[int]:
     """Sizes of the batches in which so many replays are made."""
-    return [min(BATCH, replays - start) for start in range(0, replays, BATCH)]
+    return [min(batch, replays - start) for start in range(0, replays, batch)]
 
 
 def assumptions_of(design: Design) -> tuple[str, ...]:
@@ -131,6 +194,29 @@ def assumptions_of(design: Design) -> tuple[str, ...]:
         found.append("Harm stops are watched at the looks only; watched between them they stop earlier.")
     if len(design.arms) > 2:
         found.append("Every treatment has the effect named; the verdict is SHIP where any treatment ships.")
+    return tuple(found)
+
+
+def assumptions_of_past(design: Design) -> tuple[str, ...]:
+    """What A/A replays of past logs take for granted."""
+    found = [
+        "Every mature unit of the past experiment that the design would take is used, whatever its arm then; units are re-split in "
+        f"{BUCKETS:,} hashed buckets, so that the spread of the replays is that of single units to about 2%.",
+        "No arm differs from another: what ships is a false alarm, but for a non-inferiority primary, which then should.",
+        "Allocation is tested over all units at every look, and missing outcomes by arm; every other check passes.",
+    ]
+    judged = [design.measures[index] for index in judged_measures(design)]
+    if any(measure.metric.type == "quantile" for measure in judged):
+        found.append(
+            "A quantile moves with the share of requests at or below the pooled one, along the slope that its outer order statistics "
+            "imply."
+        )
+    if any(measure.segment for measure in judged):
+        found.append(
+            "A guardrail that must hold in every level of a segment is tried over all units together."
+        )
+    if any(measure.role == "harm-stop" for measure in judged):
+        found.append("Harm stops are watched at the looks only; watched between them they stop earlier.")
     return tuple(found)
 
 
