@@ -12,6 +12,8 @@ from typing import Any
 from experiments.readouts.readout import Readout
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_LISTS = ("points", "planned")
+_PATH = ("metric", "treatment", "segment", "segment_level")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -46,6 +48,11 @@ def _tables(readout: Readout) -> dict[str, list[dict[str, Any]]]:
         "sensitivity": [
             {"analysis": s["analysis"], **_flat(s["comparison"])} for s in document["sensitivity"]
         ],
+        "sequential": [
+            _flat({k: v for k, v in path.items() if k not in _LISTS}) for path in document["sequential"]
+        ],
+        "looks": _of_paths(document["sequential"], "points"),
+        "planned_looks": _of_paths(document["sequential"], "planned"),
         "units": [{k: v for k, v in u.items() if k != "excluded"} for u in document["units"]],
         "excluded": [
             {"arm": u["arm"], "reason": reason, "units": n}
@@ -59,6 +66,11 @@ def _tables(readout: Readout) -> dict[str, list[dict[str, Any]]]:
         "statements": document["reproduce"]["statements"],
     }
     return {name: records for name, records in tables.items() if records}
+
+
+def _of_paths(paths: Iterable[Mapping[str, Any]], part: str) -> list[dict[str, Any]]:
+    """The looks of every path, each row with what it is of."""
+    return [{**{name: path[name] for name in _PATH}, **look} for path in paths for look in path[part]]
 
 
 def _summary(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ _NUMERIC = (
     "Requests",
 )
 
-_ROLES = {"must-hold": "must hold", "monitor": "monitored only"}
+_ROLES = {"must-hold": "must hold", "monitor": "monitored only", "harm-stop": "harm stop"}
 
 
 def effects_table(

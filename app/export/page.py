@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.export.blocks import Block, Bullets, Code, Figure, Folded, Page, Section, VerdictBox, Words
 from app.export.effects import arms_table, effects_table, methods_table, segment_tables, sensitivity_tables
+from app.export.head import facts_of, labels_of, watermark_of
 from app.export.records import (
     amendments_table,
     checks_table,
@@ -18,7 +19,8 @@ from app.export.records import (
     units_table,
     verdicts_table,
 )
-from app.formats import count, instant, p_clause, share, short_hash
+from app.export.sequential import interval_notes, sequential_blocks
+from app.formats import count, p_clause, share
 from app.readings import LABEL_WORDS, verdict_reading
 from experiments.readouts.readout import Check, Readout, Segment
 
@@ -38,9 +40,9 @@ def page_of(readout: Readout) -> Page:
     return Page(
         experiment=readout.registration.experiment,
         title=readout.registration.title,
-        watermark=_watermark(readout),
-        labels=tuple((label, LABEL_WORDS.get(label, "")) for label in _labels(readout)),
-        facts=tuple(_facts(readout)),
+        watermark=watermark_of(readout),
+        labels=tuple((label, LABEL_WORDS.get(label, "")) for label in labels_of(readout)),
+        facts=tuple(facts_of(readout)),
         verdict=VerdictBox(
             verdict.code,
             verdict_reading(verdict.code),
@@ -51,36 +53,6 @@ def page_of(readout: Readout) -> Page:
         paragraph=verdict.paragraph,
         sections=tuple(_sections(readout)),
     )
-
-
-def _labels(readout: Readout) -> tuple[str, ...]:
-    simulated = ("simulated",) if readout.simulated else ()
-    return tuple(dict.fromkeys((*readout.registration.labels, *simulated)))
-
-
-def _watermark(readout: Readout) -> str | None:
-    if "simulated" in _labels(readout):
-        return "SIMULATED"
-    return "INTERIM" if readout.verdict.code == "CONTINUE" else None
-
-
-def _facts(readout: Readout) -> Iterator[tuple[str, str]]:
-    plan, look = readout.registration, readout.look
-    which = f"look {look.k} of {look.of}"
-    yield "State", "Running" if readout.verdict.code == "CONTINUE" else "Readout released"
-    yield "Look", f"Final ({which})" if look.final else which.capitalize()
-    yield (
-        "Data to",
-        f"{instant(look.watermark)} ({look.watermark_why})" if look.watermark else look.watermark_why,
-    )
-    if look.enrolment_start is not None or look.cut_off is not None:
-        yield "Units exposed", f"{instant(look.enrolment_start)} to {instant(look.cut_off)}"
-    yield "Information", f"{share(look.information)} of the plan"
-    yield "Released", instant(readout.released_at)
-    locked = f", locked {instant(plan.locked_at)}" if plan.locked_at else ""
-    yield "Plan", f"version {plan.version}{locked}, SHA-256 {short_hash(plan.design_sha256)}…"
-    yield "Owner", plan.owner or "nobody named"
-    yield "Reviewer", plan.reviewer or "nobody named"
 
 
 def _sections(readout: Readout) -> Iterator[Section]:
@@ -99,6 +71,8 @@ def _sections(readout: Readout) -> Iterator[Section]:
     else:
         yield Section("primary", "Primary metric", tuple(_primary(readout)))
         yield Section("guardrails", "Guardrails", tuple(_guardrails(readout)))
+        if readout.sequential:
+            yield Section("sequential", "Sequential", tuple(sequential_blocks(readout)))
     yield Section("units", "Units", tuple(_units(readout)))
     if not withheld:
         if readout.secondary:
@@ -155,6 +129,7 @@ def _primary(readout: Readout) -> Iterator[Block]:
         notes[-1] = (
             "p: how often a result this far inside the margin would be seen if the truth lay at the margin."
         )
+    notes += interval_notes(readout.sequential)
     notes.append("pp: percentage points, the difference of two percentages.")
     yield Bullets(tuple(notes))
 
@@ -254,7 +229,7 @@ def _segment(readout: Readout, segment: Segment) -> Iterator[Block]:
 
 def _deviations(readout: Readout) -> Iterator[Block]:
     plan, look = readout.registration, readout.look
-    found = [f"{label}: {LABEL_WORDS.get(label, '')}".rstrip(": ") for label in _labels(readout)]
+    found = [f"{label}: {LABEL_WORDS.get(label, '')}".rstrip(": ") for label in labels_of(readout)]
     if look.stopped_by_hand:
         found.append("Stopped by hand before the declared end.")
     if look.short:

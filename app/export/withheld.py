@@ -30,6 +30,7 @@ def refuse_effects(readout: Readout, *, whole: bool) -> None:
         for i, segment in enumerate(readout.segments)
         if segment.interaction_p_value is not None
     ]
+    found += [f"sequential[{i}]" for i, path in enumerate(readout.sequential) if path.points]
     if readout.reproduce.evidence.get("outcomes") is not None:
         found.append("reproduce.evidence.outcomes")
     if found:

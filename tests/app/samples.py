@@ -15,6 +15,7 @@ from experiments.readouts.readout import (
     Check,
     Readout,
 )
+from tests.app import sample_paths
 from tests.app.sample_parts import (
     KEPT,
     UNITS,
@@ -266,7 +267,7 @@ def invalid(**changes: Any) -> Readout:
 def interim() -> Readout:
     sentence = "No boundary was crossed at look 1. The experiment continues as planned."
     return ship(
-        look=look(k=1, of=3, final=False, information=0.4),
+        look=look(k=1, of=3, final=False, information=0.4, decision="CONTINUE"),
         primary=(),
         guardrails=(),
         secondary=(),
@@ -274,6 +275,79 @@ def interim() -> Readout:
         sensitivity=(),
         reproduce=counted_only(),
         verdict=verdict("CONTINUE", sentence, sentence, row=0, reason="no boundary was crossed"),
+    )
+
+
+def stopped_early(**changes: Any) -> Readout:
+    """A group-sequential design that crossed its efficacy boundary at look 2 of 3, latency within its margin."""
+    sentence = (
+        "Stopped at look 2 of 3: the efficacy boundary was crossed and every guardrail that must hold was within its margin. "
+        "The declared success rule was met. task_success@3 was 1.65 percentage points higher with treatment (95% CI +0.26 to "
+        "+3.04)."
+    )
+    repeated = primary(
+        estimate=0.016508,
+        interval=interval(0.002579, 0.030437),
+        p_value=0.012634,
+        method="score test of two proportions, its own inversion, repeated",
+        relative=None,
+        relative_interval=None,
+        relative_method=None,
+    )
+    fields: dict[str, Any] = {
+        "look": look(k=2, of=3, final=False, information=0.7311, decision="STOP FOR EFFICACY", watches=12),
+        "primary": (repeated,),
+        "guardrails": (latency(interval=interval(-3.8, 16.1), p_value=0.00731),),
+        "segments": (),
+        "sensitivity": (),
+        "sequential": (sample_paths.efficacy(), sample_paths.latency_path()),
+        "verdict": verdict("SHIP", sentence, sentence, row=7, reason="the declared success rule was met"),
+    }
+    return ship(**(fields | changes))
+
+
+def stopped_as_futile() -> Readout:
+    sentence = "Stopped at look 2 of 3: the futility boundary was crossed. Smaller benefits remain possible."
+    path = sample_paths.futile()
+    small = primary(
+        estimate=0.002417,
+        interval=interval(-0.01157, 0.0164),
+        p_value=0.8711,
+        relative=None,
+        relative_interval=None,
+        relative_method=None,
+        state="Futility boundary crossed",
+    )
+    return stopped_early(
+        look=look(k=2, of=3, final=False, information=0.7311, decision="STOP FOR FUTILITY"),
+        primary=(small,),
+        sequential=(path, sample_paths.latency_path()),
+        verdict=verdict("DO NOT SHIP", sentence, sentence, row=9, reason="the futility boundary was crossed"),
+    )
+
+
+def always_valid() -> Readout:
+    """An always-valid design that stopped at its fourth weekly look."""
+    sentence = (
+        "Stopped at look 4 of 12: the efficacy boundary was crossed. The declared success rule was met."
+    )
+    sequence = primary(
+        estimate=0.01722,
+        interval=interval(0.00201, 0.03243),
+        p_value=0.01127,
+        method="confidence sequence (normal mixture)",
+        relative=None,
+        relative_interval=None,
+        relative_method=None,
+    )
+    return ship(
+        look=look(k=4, of=12, final=False, information=0.77, decision="STOP FOR EFFICACY"),
+        primary=(sequence,),
+        guardrails=(),
+        segments=(),
+        sensitivity=(),
+        sequential=(sample_paths.always_valid(),),
+        verdict=verdict("SHIP", sentence, sentence, row=7, reason="the declared success rule was met"),
     )
 
 
@@ -427,6 +501,9 @@ SAMPLES = {
     "stopped_by_hand": stopped_by_hand,
     "invalid": invalid,
     "interim": interim,
+    "stopped_early": stopped_early,
+    "stopped_as_futile": stopped_as_futile,
+    "always_valid": always_valid,
     "several_treatments": several_treatments,
     "non_inferior": non_inferior,
     "labelled": labelled,

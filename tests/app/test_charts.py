@@ -27,6 +27,12 @@ COHORT: dict[str, Draw] = {
     "allocation": lambda r: charts.allocation_bar(r.units, r.validity[0]),
     "flow": lambda r: charts.unit_flow(r.units),
 }
+LOOKS: dict[str, Draw] = {
+    "boundaries": lambda r: charts.boundary_chart(r.sequential[0]),
+    "guardrail-boundaries": lambda r: charts.boundary_chart(r.sequential[1]),
+    "intervals": lambda r: charts.interval_chart(r.sequential[0], 0.015),
+    "guardrail-intervals": lambda r: charts.interval_chart(r.sequential[-1]),
+}
 ALLOWED = {
     *("row", "name", "words", "numbers", "estimate", "low", "high", "colour", "shape"),
     *("at", "end", "top", "bottom", "label", "align"),
@@ -48,6 +54,9 @@ def drawable() -> Iterator[tuple[str, str, Draw]]:
         }
         yield from ((sample, name, draw) for name, draw in FORESTS.items() if parts[name])
         yield from ((sample, name, draw) for name, draw in COHORT.items())
+    for sample in ("stopped_early", "stopped_as_futile"):
+        yield from ((sample, name, draw) for name, draw in LOOKS.items())
+    yield "always_valid", "intervals", LOOKS["intervals"]
 
 
 EVERY = list(drawable())

@@ -23,10 +23,11 @@ import pytest
 from app.export import FORMS, file_name, render
 from app.export.blocks import Bullets, Code, Counted, Folded, Page, Table, Words
 from app.export.page import page_of
-from app.formats import count, p_value, quantities
+from app.formats import count, instant, p_value, quantities, share
+from app.paths import bounds_words, interval_name, path_name, path_quantity, path_sentence, z_words
 from app.readings import Reading
 from experiments.readouts.readout import Comparison, Readout
-from tests.app import samples
+from tests.app import sample_paths, samples
 from tests.app.samples import SAMPLES, rendered
 
 FORBIDDEN = re.compile(
@@ -101,6 +102,105 @@ def test_every_number_of_an_effect_is_in_every_form(sample: str, form: str) -> N
             assert number in shown, f"{c.label} {c.treatment} {c.level}: {number!r} is not in {form}"
 
 
+SEQUENTIAL = ["stopped_early", "stopped_as_futile", "always_valid"]
+
+
+@pytest.mark.parametrize("sample", SEQUENTIAL)
+@pytest.mark.parametrize("form", ["markdown", "html", "text"])
+def test_every_number_of_every_look_is_in_every_form(sample: str, form: str) -> None:
+    readout = SAMPLES[sample]()
+    shown = words_of(sample, form)
+    for path in readout.sequential:
+        quantity = path_quantity(path)
+        wanted = [path_name(path), path_sentence(path), interval_name(path)]
+        for point in path.points:
+            wanted += [share(point.information), instant(point.cut_off), p_value(point.p_value)]
+            wanted += [z_words(point.z), bounds_words(path, point, quantity), p_value(point.spent)]
+            wanted += [
+                f"{z:.3f}".replace("-", "−") for z in (point.critical, point.futility) if z is not None
+            ]
+            wanted += [quantity.effect(point.estimate)] if point.estimate is not None else ["not computed"]
+        wanted += [f"{look.critical:.3f}" for look in path.planned]
+        wanted += [p_value(path.stagewise_p_value), quantity.bounds(path.stagewise_interval)]
+        if path.median_unbiased is not None:
+            wanted += ["median-unbiased estimate", quantity.effect(path.median_unbiased)]
+        if path.rule == "group-sequential" and path.not_computed:
+            wanted.append(path.not_computed)
+        for words in wanted:
+            found = words in shown or words[:1].upper() + words[1:] in shown
+            if form == "text":  # a cell may be folded at its spaces
+                found = found or set(words.split(" ")) <= set(shown.split(" "))
+            assert found, f"{path_name(path)}: {words!r} is not in {form}"
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "text"])
+def test_a_look_says_which_of_how_many_it_is_and_what_it_decided(form: str) -> None:
+    for sample, which, decision in (
+        ("stopped_early", "look 2 of 3", "STOP FOR EFFICACY"),
+        ("stopped_as_futile", "look 2 of 3", "STOP FOR FUTILITY"),
+        ("always_valid", "look 4 of 12", "STOP FOR EFFICACY"),
+        ("interim", "look 1 of 3", "CONTINUE"),
+    ):
+        shown = words_of(sample, form)
+        assert which in shown.casefold()
+        assert decision in shown
+        assert "The look's decision" in shown.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fixed_design_says_nothing_of_sequences(form: Any) -> None:
+    readout = samples.ship()
+    if form == "csv":
+        assert not {"sequential", "looks", "planned_looks"} & csv_of(readout).keys()
+        return
+    if form == "json":
+        assert json.loads(render(readout, "json"))["sequential"] == []
+        return
+    shown = words_of("ship", form)
+    words = ("Sequential", "repeated", "Stage-wise", "futility", "The look's decision", "boundary", "watched")
+    assert [word for word in words if word in shown] == []
+
+
+def test_the_figures_after_a_stop_are_named_and_the_naive_ones_are_not_there() -> None:
+    shown = words_of("stopped_early", "markdown")
+    for words in (
+        "Repeated 95% confidence interval",
+        "stage-wise p | 0.0051",
+        "stage-wise 95% confidence interval | +0.5 to +2.8",
+        "median-unbiased estimate | +1.6",
+        "which hold over all looks together; those of a single look are not shown",
+        "not computed: its boundary had been crossed at look 1 and the experiment went on",
+    ):
+        assert words in shown
+
+
+def test_a_harm_stop_that_tripped_between_looks_stands_in_the_head() -> None:
+    readout = samples.stopped_early(
+        look=samples.look(k=2, of=3, final=False, decision="STOP FOR HARM", harm_stop="errors@2", watches=1)
+    )
+    shown = text_of(readout, "markdown").split("What was planned")[0]
+    assert "The look's decision: STOP FOR HARM" in shown
+    assert "Harm stop: errors@2 tripped" in shown
+    assert "Harm stops: watched 1 time" in shown
+
+
+def test_csv_holds_every_look_unrounded() -> None:
+    readout = samples.stopped_early()
+    tables, document = csv_of(readout), readout.document()
+    assert len(tables["looks"]) == sum(len(path["points"]) for path in document["sequential"])
+    rows = iter(tables["looks"])
+    for path in document["sequential"]:
+        for look in path["points"]:
+            row = next(rows)
+            assert row["metric"] == path["metric"]
+            for name, number in look.items():
+                if isinstance(number, float):
+                    assert float(row[name]) == number
+    assert [float(row["critical"]) for row in tables["planned_looks"][:3]] == [3.356869, 2.444542, 2.000539]
+    assert float(tables["sequential"][0]["stagewise_interval.low"]) == 0.004911
+    assert tables["sequential"][1]["median_unbiased"] == ""
+
+
 @every_sample
 @pytest.mark.parametrize("form", ["markdown", "html"])
 def test_every_cell_of_the_page_is_in_every_form(sample: str, form: str) -> None:
@@ -156,7 +256,7 @@ NOT_SHOWN = {"evidence", "design"}
 """Shown as documents (the plan) or only in JSON (the exact sums)."""
 
 
-@pytest.mark.parametrize("sample", ["ship", "several_treatments"])
+@pytest.mark.parametrize("sample", ["ship", "several_treatments", "stopped_early", "always_valid"])
 def test_changing_any_number_of_a_readout_changes_what_people_read(sample: str) -> None:
     readout = SAMPLES[sample]()
     before = repr(page_of(readout)).replace(readout.sha256, "")
@@ -277,6 +377,7 @@ def test_no_effect_is_anywhere_in_a_readout_that_withholds_it(sample: str, form:
         ({"secondary": (samples.secondary(),)}, r"secondary\[0\]"),
         ({"segments": (samples.segment(),)}, r"segments\[0\].comparisons\[0\]"),
         ({"sensitivity": (samples.sensitivity(),)}, r"sensitivity\[0\]"),
+        ({"sequential": (sample_paths.efficacy(),)}, r"sequential\[0\]"),
         ({"reproduce": samples.reproduce()}, "reproduce.evidence.outcomes"),
         (
             {
@@ -342,6 +443,20 @@ def test_a_look_that_goes_on_gives_its_sealed_evidence_to_no_machine_form(form: 
         render(readout, form)
     assert "+1.14" not in text_of(readout, "markdown")
     assert "+1.14" not in text_of(readout, "text")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_look_that_goes_on_shows_nothing_of_its_path(form: Any) -> None:
+    readout = samples.interim().model_copy(update={"sequential": (sample_paths.efficacy(),)})
+    if form in {"json", "csv"}:
+        with pytest.raises(ValueError, match=r"verdict CONTINUE.*sequential\[0\]"):
+            render(readout, form)
+        return
+    shown = text_of(readout, form)
+    assert [
+        word for word in ("2.831", "1.302", "3.304", "Sequential", "repeated", "+1.0") if word in shown
+    ] == []
+    assert "No effect is reported." in shown
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
@@ -419,6 +534,7 @@ def test_the_page_has_one_order(sample: str) -> None:
             "validity",
             "primary",
             "guardrails",
+            "sequential",
             "units",
             "secondary",
             "sensitivity",
