@@ -285,7 +285,7 @@ def test_the_designs_compared_end_in_every_way_there_is() -> None:
 def test_a_broken_allocation_is_invalid_in_both() -> None:
     found = design(MARGINS + FIVE_LOOKS)
     broken = design(
-        "arms: [{name: control, share: 51%}, {name: treatment, share: 49%}]" + MARGINS + FIVE_LOOKS
+        "arms: [{name: control, share: 53%}, {name: treatment, share: 47%}]" + MARGINS + FIVE_LOOKS
     )
     schedule, random = schedule_of(found), np.random.default_rng(1)
     sample = draw(broken, judged_measures(found), {}, schedule.units, 10, random)
