@@ -6,14 +6,15 @@ All are on the scale of one statistic: the test rejects where its normal deviate
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtri
 
 from analysis.anytime.mixture import mixture_bound
 from analysis.anytime.sequence import SequencePlan
+from analysis.sequential.boundaries import CLASSIC_TYPES
 from analysis.sequential.design import GroupSequentialDesign
 from analysis.sequential.monitoring import boundaries_at
 from experiments.readouts.boundaries import LEAST_LEVEL
@@ -45,29 +46,35 @@ class Expanded:
         value: the boundary there.
         rising, falling: slopes for more and for less information, shape (look whose information differs, look of the
             boundary). The two differ for a classic boundary, whose spending has corners at the planned looks.
+        levels: whether value and slopes are of the one-sided level of a look instead of its z: a classic boundary spends
+            in straight lines between its looks, a spending function moves z more evenly.
     """
 
     expected: Floats
     value: Floats
     rising: Floats
     falling: Floats
+    levels: bool = False
 
     def at(self, information: Floats) -> Floats:
         """The boundary at the information of every replay, shape (replays, looks)."""
         off = information - self.expected
         moved = np.maximum(off, 0) @ self.rising + np.minimum(off, 0) @ self.falling
         found: Floats = self.value + moved
-        return found
+        return -ndtri(np.clip(found, 0.0, 0.5)) if self.levels else found
 
 
 def critical_of(design: GroupSequentialDesign, expected: tuple[float, ...]) -> Expanded:
     """Efficacy: a look that may spend next to nothing decides nothing."""
+    levels = design.boundary in CLASSIC_TYPES
 
     def at(information: tuple[float, ...]) -> Floats:
-        critical = np.array(boundaries_at(design, information, final=True).critical)
-        return np.where(design.sides * ndtr(-critical) < LEAST_LEVEL, np.inf, critical)
+        bounds = boundaries_at(design, information, final=True)
+        level = np.array(bounds.nominal)
+        closed = design.sides * level < LEAST_LEVEL
+        return np.where(closed, 0.0, level) if levels else np.where(closed, np.inf, bounds.critical)
 
-    return _expanded(at, expected)
+    return replace(_expanded(at, expected), levels=levels)
 
 
 def futility_of(design: GroupSequentialDesign, expected: tuple[float, ...]) -> Expanded:
