@@ -175,4 +175,10 @@ def _last(path: SequentialPath) -> str:
 
 
 def _looks(numbers: Sequence[int]) -> str:
-    return f"look {numbers[0]}" if len(numbers) == 1 else f"looks {listed([str(n) for n in numbers])}"
+    """look 2; looks 1 and 3; looks 8 to 15."""
+    if len(numbers) == 1:
+        return f"look {numbers[0]}"
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 2 and last - first == len(numbers) - 1:
+        return f"looks {first} to {last}"
+    return f"looks {listed([str(number) for number in numbers])}"

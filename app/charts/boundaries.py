@@ -23,6 +23,7 @@ HEIGHT = 260
 _TALLEST = 5.0
 """A boundary above this z, and above every z seen, is drawn at the edge with its number: early looks may have 8 and more."""
 
+_MOST_NAMED = 10
 _CHARACTER = 5.9
 """Average character of the small bold type in pixels, so that the legend's entries stand apart."""
 
@@ -142,7 +143,7 @@ def _place(information: float, z: float, scales: _Scales) -> Record:
     return {
         "at": information,
         "value": scales.inside(z),
-        "label": decimal(z, 2) + (" beyond" if beyond else ""),
+        "label": f"{decimal(z, 2)} beyond" if beyond else "",
     }
 
 
@@ -157,7 +158,7 @@ def _line(
         every.mark_line(strokeWidth=1, strokeDash=[4, 3], color=colour).encode(
             x=scales.x("at"), y=scales.y("value")
         ),
-        every.mark_text(fontSize=10, color=MUTED.light, align="right", dx=-5, dy=dy).encode(
+        every.mark_text(fontSize=10, color=MUTED.light, align="left", dx=8, dy=dy).encode(
             x=scales.x("at"), y=scales.y("value"), text=alt.Text("label:N")
         ),
     ]
@@ -190,12 +191,13 @@ def _legend(entries: list[tuple[str, str, str]]) -> list[alt.Chart]:
 
 
 def _path(path: SequentialPath, scales: _Scales) -> list[alt.Chart]:
-    """z at the looks taken; nothing between them."""
+    """z at the looks taken; nothing between them. Of many looks only the last is written out; the table has them all."""
+    named = len(path.points) <= _MOST_NAMED
     records: list[Record] = [
         {
             "at": point.information,
             "value": scales.inside(point.z),
-            "label": f"look {point.k}: {decimal(point.z, 2)}",
+            "label": decimal(point.z, 2) if named or point is path.points[-1] else "",
             "colour": INK.light if crossed(path, point) else GREY.light,
         }
         for point in path.points

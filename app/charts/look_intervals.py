@@ -47,8 +47,8 @@ def interval_chart(path: SequentialPath, planned_effect: float | None = None, *,
         {
             "name": f"look {point.k}",
             "estimate": _shown(quantity, point.estimate),
-            "low": _within(quantity, point.low, low),
-            "high": _within(quantity, point.high, high),
+            "low": _end(quantity, point.low, (low, high), low),
+            "high": _end(quantity, point.high, (low, high), high),
             "label": bounds_words(path, point, quantity),
             "colour": BLUE.light if crossed(path, point) else INK.light,
         }
@@ -144,9 +144,7 @@ def _shown(quantity: Quantity, number: float | None) -> float | None:
     return None if number is None or not math.isfinite(number) else quantity.shown(number)
 
 
-def _within(quantity: Quantity, bound: float | None, edge: float) -> float:
-    """A bound inside the chart; one that is open or farther ends at its edge."""
+def _end(quantity: Quantity, bound: float | None, domain: tuple[float, float], edge: float) -> float:
+    """Where an interval ends in the chart; a bound that is open or farther ends at its edge."""
     known = finite(bound)
-    if known is None:
-        return quantity.shown(edge)
-    return quantity.shown(known)
+    return quantity.shown(edge if known is None else min(max(known, domain[0]), domain[1]))

@@ -120,7 +120,7 @@ def test_a_look_that_spends_nothing_has_no_boundary() -> None:
             "the boundary beyond the margin was crossed at looks 1 and 2",
         ),
         (always_valid(), "task_success@3 with treatment: the efficacy boundary was crossed at look 4."),
-        (always_valid(points=always_valid().points[:3]), "no boundary was crossed at looks 1, 2 and 3."),
+        (always_valid(points=always_valid().points[:3]), "no boundary was crossed at looks 1 to 3."),
         (always_valid(direction="lower"), "the boundary on the worse side was crossed at look 4."),
         (efficacy(points=()), "no look was taken."),
     ],
