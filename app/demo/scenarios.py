@@ -38,6 +38,9 @@ PLATFORMS = Attribute("platform", (("android", 0.45), ("ios", 0.35), ("web", 0.2
 
 WIN = 0.045
 ACCEPTED_WIN = 0.055
+FAR_BETTER = 0.08
+CRASHES = 0.10
+CRASH_RATE = 0.02
 SLOWER = 0.25
 LOST_SHARE = 0.12
 AT_ONCE = LabelDelay()
@@ -54,7 +57,9 @@ class Play:
         win: absolute effect on the primary metric.
         slower: relative effect on latency.
         delay: how long until an outcome is recorded.
+        crashes: absolute effect on the share of users with a crash, which the design watches as a harm stop.
         stopped: whether it is stopped by hand after ``STOPPED_AFTER_DAYS``.
+        early: whether its first declared look comes before the others' only one.
     """
 
     name: str
@@ -65,7 +70,9 @@ class Play:
     slower: float = 0.0
     delay: LabelDelay = AT_ONCE
     faults: tuple[Fault, ...] = ()
+    crashes: float = 0.0
     stopped: bool = False
+    early: bool = False
 
 
 PLAYS = (
@@ -87,6 +94,10 @@ PLAYS = (
         delay=LabelDelay(timedelta(days=1), timedelta(days=7)),
     ),
     Play("stopped-by-hand", "better; stopped on day nine", "INCONCLUSIVE", stopped=True),
+    Play(
+        "early-stop", "far better; two looks declared", "SHIP", units_per_day=700, win=FAR_BETTER, early=True
+    ),
+    Play("harmful", "better, and it crashes; a harm stop is watched", "DO NOT SHIP", crashes=CRASHES),
 )
 
 
@@ -100,7 +111,7 @@ def traffic_of(play: Play, design: Design, *, seed: int = 1) -> Scenario:
     return Scenario(
         experiment=design.key,
         start=START,
-        days=STOPPED_AFTER_DAYS if play.stopped else ENROLMENT_DAYS,
+        days=STOPPED_AFTER_DAYS if play.stopped or play.crashes else ENROLMENT_DAYS,
         units_per_day=play.units_per_day,
         assignment=assignment_of(design),
         outcomes=_outcomes(play, design),
@@ -113,17 +124,26 @@ def traffic_of(play: Play, design: Design, *, seed: int = 1) -> Scenario:
 
 def truth_in_words(scenario: Scenario) -> str:
     """What is true of the traffic, from its declaration: the primary's effect and the latency's."""
-    primary, latency = truth_of(scenario).outcomes
+    primary, latency, *others = truth_of(scenario).outcomes
     points = 100 * primary.arms[1].effect
     slower = 100 * latency.arms[1].relative_effect
     said = f"{points:+.1f} percentage points" if points else "no effect"
-    return said + (f", latency {slower:+.0f}%" if slower else "")
+    said += f", latency {slower:+.0f}%" if slower else ""
+    return said + "".join(
+        f", crashes {100 * other.arms[1].effect:+.0f} percentage points" for other in others
+    )
 
 
 def _outcomes(play: Play, design: Design) -> tuple[Outcome, ...]:
     metric = design.primary.metric
     if metric.event is None or metric.baseline is None:
         raise ValueError(f"{play.name}: the primary metric of a play needs an event and a baseline")
+    crash = Conversion(
+        event="app_crash",
+        probability=CRASH_RATE,
+        effects=(Effect(play.crashes, arm=TREATMENT),),
+        history=BEFORE,
+    )
     return (
         Conversion(
             event=metric.event,
@@ -141,4 +161,5 @@ def _outcomes(play: Play, design: Design) -> tuple[Outcome, ...]:
             effects=(Effect(play.slower, relative=True, arm=TREATMENT),) if play.slower else (),
             history=BEFORE,
         ),
+        *((crash,) if play.crashes else ()),
     )

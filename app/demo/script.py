@@ -24,6 +24,7 @@ from experiments.designs.metrics import load_catalogue
 
 DECLARED = datetime(START.year, START.month, START.day, tzinfo=UTC) - timedelta(hours=15)
 DAY_NINE = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=STOPPED_AFTER_DAYS)
+FIRST_LOOK = datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=15)
 MATURE = DAY_NINE + timedelta(days=ENROLMENT_DAYS - STOPPED_AFTER_DAYS + 8)
 LABELLED = MATURE + timedelta(days=7)
 
@@ -83,6 +84,7 @@ def play_demo(folder: Path, tell: Callable[[str], None], plays: Sequence[Play] =
         _found(stage)
         _declare(stage, ids)
         _day_nine(stage, ids)
+        _first_looks(stage, ids)
         _read_out(stage, ids)
         _read_labels(stage, ids)
         _decide(stage, ids)
@@ -133,12 +135,28 @@ def _day_nine(stage: Stage, ids: dict[Play, str]) -> None:
                 "stop", id, "--reason", "The image index ran out of memory on two hosts.", "--as", "mira"
             )
             stage.run("assign", id, "user-1", show=True)
+        if play.crashes:
+            stage.run("watch", id, "--as", "mira", expect=1, show=True)
+            stage.run("assign", id, "user-1", show=True)
+            _write_readout(stage, id)
+
+
+def _first_looks(stage: Stage, ids: dict[Play, str]) -> None:
+    early = [id for play, id in ids.items() if play.early]
+    if early:
+        stage.chapter("Day 15: the first of two declared looks is due; its boundary may end the experiment.")
+        stage.let_pass(FIRST_LOOK)
+        for id in early:
+            stage.run("look", id, show=True)
+            _write_readout(stage, id)
 
 
 def _read_out(stage: Stage, ids: dict[Play, str]) -> None:
     stage.chapter("The last units are mature: each declared look is taken once, sealed and released.")
     stage.let_pass(MATURE)
     for play, id in ids.items():
+        if play.early or play.crashes:
+            continue
         if play.delay.most:
             stage.run("health", id)
             stage.run("look", id, show=True)

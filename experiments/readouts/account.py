@@ -58,6 +58,7 @@ def plan_kept(design: Design, evidence: Evidence, context: Context) -> tuple[Che
     late = [label for label in registration.labels if label in {"late", "retrospective"}]
     analysed = [units_in(evidence.cohort.fates, arm, Fate.ANALYSED) for arm in range(len(design.arms))]
     planned = design.plan.n_per_arm
+    may_stop = design.stopping.sequential or any(one.role == "harm-stop" for one in design.guardrails)
     stopped = look.decision in {"STOP FOR EFFICACY", "STOP FOR FUTILITY", "STOP FOR HARM"}
     reached = look.information >= 1 or stopped
     reads = look.k - 1 + look.watches
@@ -78,7 +79,8 @@ def plan_kept(design: Design, evidence: Evidence, context: Context) -> tuple[Che
                 for arm, n, want in zip(design.arms, analysed, planned, strict=True)
             )
             + f"; {look.information:.0%} of the planned information",
-            rule="at least the planned information",
+            rule="at least the planned information"
+            + (", unless a declared boundary stops before" if may_stop else ""),
             blocking=False,
         ),
         Check(
@@ -122,7 +124,11 @@ def limits_of(design: Design, context: Context) -> tuple[str, ...]:
         f"Outcomes count for {design.window / DAY:g} days after first exposure; effects that come later, or that wear off, are not seen.",
         "Units are taken as independent: if one unit's arm changes another unit's outcome, the comparison is biased.",
     ]
-    if context.look.short:
+    if context.look.harm_stop is not None:
+        found.append(
+            "A harm stop ended it early. The other numbers are those of the units mature by then, and were not to be read so soon."
+        )
+    elif context.look.short:
         found.append("It was read out with fewer units than planned, so a true effect may have been missed.")
     if "self-reviewed" in context.registration.labels:
         found.append("Owner and reviewer are the same person: nobody else checked the plan.")

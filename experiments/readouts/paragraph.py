@@ -12,7 +12,7 @@ def paragraph(design: Design, readout: Readout) -> str:
     parts = [_declared(design, readout), _kept(readout), readout.verdict.sentence]
     if readout.verdict.code == "INVALID":
         return " ".join(parts)
-    if len(readout.primary) == 1:
+    if len(readout.primary) == 1 and readout.look.harm_stop is None:
         parts.append(_how_sure(design, readout.primary[0]))
     return " ".join([*filter(None, parts), readout.limits[0]])
 
@@ -54,6 +54,8 @@ def _kept(readout: Readout) -> str:
 def _how_sure(design: Design, primary: Comparison) -> str:
     if primary.p_value is None or primary.interval is None:
         return ""
+    if design.stopping.sequential:
+        return _how_sure_over_looks(primary)
     seen = words.percent(primary.p_value)
     if design.primary.margin is not None:
         return (
@@ -66,4 +68,15 @@ def _how_sure(design: Design, primary: Comparison) -> str:
         f"The {level} confidence interval is {words.bounds(primary)}: intervals made this way contain the true value in {level} "
         f"of experiments. A difference {larger} would be seen in {seen} of experiments if there were no true difference "
         f"({words.p(primary.p_value)})."
+    )
+
+
+def _how_sure_over_looks(primary: Comparison) -> str:
+    if primary.interval is None or primary.p_value is None:
+        return ""
+    level = words.level(primary.interval)
+    return (
+        f"Counting that it may be looked at several times, the {level} confidence interval is {words.bounds(primary)}: in {level} of "
+        f"experiments the intervals of all looks contain the true value. The smallest level over all looks at which this look "
+        f"would have decided is {words.percent(primary.p_value)} ({words.p(primary.p_value)})."
     )

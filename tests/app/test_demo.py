@@ -36,18 +36,25 @@ def certainty(play: Play) -> float:
     """
     design = design_of(play, CATALOGUE)
     scenario = traffic_of(play, design)
-    primary, latency = truth_of(scenario).outcomes
-    units = scenario.units_per_day * scenario.days * scenario.exposed / 2
+    primary, latency, *crashes = truth_of(scenario).outcomes
+    days = FIRST_LOOK_DAYS if play.early else scenario.days
+    units = scenario.units_per_day * days * scenario.exposed / 2
+    if crashes:
+        return _harm_is_found(play, units / scenario.days * MATURE_ON_DAY_NINE)
     kept = units * (1 - LOST_SHARE) if play.faults else units
     error = sqrt(sum(arm.mean * (1 - arm.mean) / units for arm in primary.arms))
     effect, mde = primary.arms[1].effect, design.primary.mde.value
     critical = norm.isf(design.primary.alpha / 2)
+    guarded = norm.isf(design.guardrails[0].alpha)
+    if play.early:  # O'Brien-Fleming-like spending at half of the information; published: 2.9626
+        assert units / design.plan.n_per_arm[0] >= 0.5
+        critical = guarded = 2.9626
     not_met = norm.cdf(critical - effect / error)
     p95 = [dict(arm.quantiles)[0.95] for arm in latency.arms]
     (guardrail,) = design.guardrails
     slower_error = sqrt(2 / units) * guardrail.metric.baseline.sd * (1 + play.slower)
     room = (guardrail.margin.value - (p95[1] - p95[0])) / slower_error
-    not_within = norm.cdf(norm.isf(guardrail.alpha) - room)
+    not_within = norm.cdf(guarded - room)
     match play.verdict:
         case "SHIP":
             return 1 - not_met - not_within
@@ -69,6 +76,17 @@ def certainty(play: Play) -> float:
         ):  # stopped by hand: INCONCLUSIVE unless the primary is harmed or the guardrail is beyond its margin
             harmed = norm.cdf(-critical - effect / error)
             return 1 - harmed - norm.cdf(-room - norm.isf(guardrail.alpha))
+
+
+FIRST_LOOK_DAYS = 7
+MATURE_ON_DAY_NINE = 2
+
+
+def _harm_is_found(play: Play, units: float) -> float:
+    """A confidence sequence at α 0.01 is nowhere near the planned n wider than 5 standard errors."""
+    worse = 0.02 + play.crashes
+    error = sqrt((0.02 * 0.98 + worse * (1 - worse)) / units)
+    return norm.cdf((play.crashes - 0.01) / error - 5)
 
 
 @pytest.mark.parametrize("name", BY_NAME)
