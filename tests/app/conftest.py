@@ -80,6 +80,7 @@ def at(
         for variable in [name for name in os.environ if name.startswith("FAIRTRIAL_")]:
             monkeypatch.delenv(variable)
         monkeypatch.chdir(folder)
-        return Life(folder, fairtrial, step=STAGES.index(stage) + 1)
+        step = STAGES.index(stage if stage in STAGES else "running") + 1
+        return Life(folder, fairtrial, step=step)
 
     return go
