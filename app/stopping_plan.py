@@ -14,20 +14,12 @@ from typing import Literal
 from scipy.special import ndtri
 
 from analysis.anytime.mixture import mixture_bound
-from analysis.sequential.design import GroupSequentialDesign, group_sequential_design
-from analysis.sequential.futility import stopping_probabilities
-from app.declared_words import amount_in_words, boundary_in_words
+from app.boundary_plan import Boundaries, boundaries_of
+from app.declared_words import amount_in_words
 from experiments.designs.design import Design
 from experiments.designs.measures import Measure
 from experiments.designs.sample import Requirement
-from experiments.designs.sequential import (
-    boundary_of,
-    efficacy_design,
-    futility_design,
-    level_of,
-    planned_looks,
-    sequence_plan,
-)
+from experiments.designs.sequential import level_of, planned_looks, sequence_plan
 from experiments.forms.durations import DAY
 
 
@@ -48,63 +40,6 @@ class LookPlan:
     enrolment_days: float | None
     read_after_days: float | None
     read_on: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class LookBoundary:
-    """One look of one test; None where the look spends nothing, and where there is no futility boundary.
-
-    Attributes:
-        nominal: level of the look by itself, over both sides of a two-sided test.
-        spent: cumulative α, over both sides of a two-sided test.
-    """
-
-    k: int
-    information: float
-    critical: float | None
-    nominal: float
-    spent: float
-    futility: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class UnderTruth:
-    """Where the test would stop if this were true, alone and with the units planned.
-
-    Attributes:
-        mean_units: units at the stop, of all arms; the whole rule waits for all deciding metrics, so it needs more.
-        efficacy: probability of crossing in favour of the treatment at some look.
-        harm: of crossing against it; None where the futility boundary takes these crossings in.
-        futility: of stopping for futility before the last look.
-    """
-
-    truth: str
-    mean_units: float
-    efficacy: float
-    harm: float | None
-    futility: float
-
-
-@dataclass(frozen=True, slots=True)
-class Boundaries:
-    """The group-sequential test of one deciding metric.
-
-    Attributes:
-        alpha: of one treatment, one- or two-sided as ``sides`` says.
-        futility: by its spending of the type-II error; None without.
-        inflation: largest n over that of the fixed design of the same power.
-    """
-
-    metric: str
-    role: Literal["primary", "must-hold"]
-    boundary: str
-    alpha: float
-    sides: int
-    futility: str | None
-    binding: bool
-    inflation: float
-    looks: tuple[LookBoundary, ...]
-    truths: tuple[UnderTruth, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +110,7 @@ def stopping_plan(design: Design) -> StoppingPlan | None:
     return StoppingPlan(
         rule,
         tuple(_look_plans(design)),
-        tuple(_boundaries(design, measure, needed) for measure, needed in deciding),
+        tuple(boundaries_of(design, measure, needed) for measure, needed in deciding),
         None,
     )
 
@@ -199,10 +134,6 @@ def harm_stops(design: Design) -> tuple[HarmStop, ...]:
 def _deciding(design: Design) -> tuple[Measure, ...]:
     """The measures that decide, in the order of the plan's requirements."""
     return (design.primary, *(g for g in design.guardrails if g.role == "must-hold"))
-
-
-def _role(measure: Measure) -> Literal["primary", "must-hold"]:
-    return "primary" if measure.role == "primary" else "must-hold"
 
 
 def _look_plans(design: Design) -> Sequence[LookPlan]:
@@ -235,82 +166,6 @@ def _burn_in_days(design: Design, burn_in: int) -> float | None:
     return float(math.ceil(burn_in / (units_per_day * compared) * (1 - 1e-12)))
 
 
-def _boundaries(design: Design, measure: Measure, needed: Requirement) -> Boundaries:
-    efficacy = efficacy_design(design, measure)
-    futile = futility_design(design) if measure.role == "primary" else None
-    inner = () if futile is None or futile.futility is None else futile.futility
-    looks = [
-        LookBoundary(
-            k=index + 1,
-            information=information,
-            critical=_finite(efficacy.critical[index]),
-            nominal=efficacy.sides * efficacy.nominal[index],
-            spent=efficacy.spent[index],
-            futility=_finite(inner[index]) if index < len(inner) else None,
-        )
-        for index, information in enumerate(efficacy.information)
-    ]
-    futility = design.stopping.futility if measure.role == "primary" else None
-    return Boundaries(
-        metric=measure.label,
-        role=_role(measure),
-        boundary=boundary_in_words(boundary_of(design.stopping), design.stopping.parameter),
-        alpha=efficacy.alpha,
-        sides=efficacy.sides,
-        futility=None if futility is None else boundary_in_words(futility.spending, futility.parameter),
-        binding=futility is not None and futility.binding,
-        inflation=needed.size.plan.inflation,
-        looks=tuple(looks),
-        truths=_under_truths(design, measure, needed, efficacy, futile),
-    )
-
-
-def _under_truths(
-    design: Design,
-    measure: Measure,
-    needed: Requirement,
-    efficacy: GroupSequentialDesign,
-    futile: GroupSequentialDesign | None,
-) -> tuple[UnderTruth, ...]:
-    """No, half and the full planned effect, at the planned n, which may be more than this metric needs.
-
-    Crossings on the worse side stop too, whichever sides the level counts.
-    """
-    stopping, plan = design.stopping, design.plan
-    powered = futile or group_sequential_design(
-        boundary_of(stopping),
-        efficacy.alpha,
-        efficacy.information,
-        efficacy.sides,
-        stopping.parameter,
-        power=plan.power_per_test,
-    )
-    drift = (powered.drift or 0.0) * math.sqrt(plan.n_per_arm[0] / needed.n_per_arm[0])
-    found = stopping_probabilities(
-        efficacy.information,
-        efficacy.critical,
-        2 if futile is None else 1,
-        (0.0, drift / 2, drift),
-        None if futile is None else futile.futility,
-    )
-    return tuple(
-        UnderTruth(
-            truth=truth,
-            mean_units=plan.total * under.expected_information,
-            efficacy=sum(under.efficacy),
-            harm=sum(under.harm) if futile is None else None,
-            futility=sum(under.futility[:-1]),
-        )
-        for truth, under in zip(_truths(measure), found, strict=True)
-    )
-
-
-def _truths(measure: Measure) -> tuple[str, str, str]:
-    if measure.margin is None:
-        return "no effect", "half the planned effect", "the planned effect"
-    return "worse by just the margin", "worse by half the margin", "no true difference"
-
-
 def _always_valid(design: Design, deciding: Sequence[tuple[Measure, Requirement]]) -> AlwaysValid:
     burn_in = design.stopping.burn_in or 0
     return AlwaysValid(
@@ -323,7 +178,7 @@ def _always_valid(design: Design, deciding: Sequence[tuple[Measure, Requirement]
         sequences=tuple(
             SequencePrice(
                 metric=measure.label,
-                role=_role(measure),
+                role="primary" if measure.role == "primary" else "must-hold",
                 alpha=level_of(design, measure),
                 sides=measure.sides,
                 relative_width=_relative_width(design, measure),
@@ -343,7 +198,3 @@ def _relative_width(design: Design, measure: Measure) -> float:
 
 def _days(seconds: float | None) -> float | None:
     return None if seconds is None else seconds / DAY
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -10,7 +10,8 @@ from app.formats import decimal, instant
 from app.stopping_words import WATCHED
 
 if TYPE_CHECKING:
-    from app.stopping_plan import AlwaysValid, Boundaries, HarmStop, LookPlan, StoppingPlan
+    from app.boundary_plan import Boundaries
+    from app.stopping_plan import AlwaysValid, HarmStop, LookPlan, StoppingPlan
 
 
 def stopping_parts(rule: StoppingPlan | None, stops: tuple[HarmStop, ...]) -> list[str | Table]:

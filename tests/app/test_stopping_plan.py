@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.boundary_plan import Boundaries
 from app.preview import preview
 from app.protocol import protocol
-from app.stopping_plan import Boundaries, stopping_plan
+from app.stopping_plan import stopping_plan
 from app.templates import workspace_file
 from experiments.designs.design import Design, declare
 from experiments.designs.metrics import parse_catalogue
