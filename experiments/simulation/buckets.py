@@ -126,7 +126,10 @@ def scan(
         reading.select_mature(CutOff(None, reading.watermark().us))
         found = int(engine.run(Step("units", "SELECT count(*) FROM mature"))[0][0])
         if found < FEWEST_UNITS:
-            message = f"{key!r} has {found:,} mature units; re-splitting them needs {FEWEST_UNITS:,} or more"
+            message = (
+                f"{key!r} has {found:,} mature units, and re-splitting them needs {FEWEST_UNITS:,} or more; name an experiment "
+                "that has run, by its key in the logs"
+            )
             raise Invalid("logs", [Problem(("assignments",), message)])
         schedule = schedule_of(design, found)
         plan = reading.plan()

@@ -118,11 +118,11 @@ def boundaries_of(design: Design, schedule: Schedule) -> Boundaries:
 def endings(design: Design, sample: Sample, boundaries: Boundaries) -> Endings:
     """Apply the rule to every replay, look by look."""
     by_treatment = _Rule(design, sample, boundaries).reasons()
-    overall = _overall(by_treatment)
-    overall[allocation_fails(design, sample.units) | missingness_fails(design, sample)] = Reason.INVALID
-    look = (overall != Reason.GOES_ON).argmax(axis=1)
+    found = overall(by_treatment)
+    found[allocation_fails(design, sample.units) | missingness_fails(design, sample)] = Reason.INVALID
+    look = (found != Reason.GOES_ON).argmax(axis=1)
     rows = np.arange(len(look))
-    return Endings(look, overall[rows, look], sample.units.sum(axis=2)[rows, look])
+    return Endings(look, found[rows, look], sample.units.sum(axis=2)[rows, look])
 
 
 def allocation_fails(design: Design, units: Floats) -> Flags:
@@ -293,9 +293,7 @@ class _Rule:
         measure, m = self.design.primary, len(self.treatments)
         alpha = np.full((*self.information.shape, m), measure.alpha / m)
         if m > 1 and self.design.multiple_treatments == "holm":
-            alpha = _holm_levels(
-                np.stack([self._p_value(t) for t in self.treatments], axis=-1), measure.alpha
-            )
+            alpha = holm_levels(np.stack([self._p_value(t) for t in self.treatments], axis=-1), measure.alpha)
         critical = -ndtri(alpha / measure.sides)
         return {t: critical[:, :, place] for place, t in enumerate(self.treatments)}
 
@@ -306,7 +304,7 @@ class _Rule:
         return np.where(where, p, np.inf)
 
 
-def _holm_levels(p_values: Floats, alpha: float) -> Floats:
+def holm_levels(p_values: Floats, alpha: float) -> Floats:
     """The level of each treatment by Holm's step-down; from the first that is not rejected on, that at which it failed."""
     order = p_values.argsort(axis=-1, kind="stable")
     ordered = np.take_along_axis(p_values, order, axis=-1)
@@ -320,7 +318,7 @@ def _holm_levels(p_values: Floats, alpha: float) -> Floats:
     return levels
 
 
-def _overall(by_treatment: Codes) -> Codes:
+def overall(by_treatment: Codes) -> Codes:
     """The experiment's end at each look from the verdicts of its treatments; before the last it goes on where one of them does.
 
     It ends once any treatment ships or trips a harm stop, or when none goes on. DO NOT SHIP only where that is the verdict

@@ -200,7 +200,7 @@ def assumptions_of(design: Design) -> tuple[str, ...]:
 def assumptions_of_past(design: Design) -> tuple[str, ...]:
     """What A/A replays of past logs take for granted."""
     found = [
-        "Every mature unit of the past experiment that the design would take is used, whatever its arm then; units are re-split in "
+        "Mature units of the past experiment that the design would take, whatever their arm then, in order of enrolment; re-split in "
         f"{BUCKETS:,} hashed buckets, so that the spread of the replays is that of single units to about 2%.",
         "No arm differs from another: what ships is a false alarm, but for a non-inferiority primary, which then should.",
         "Allocation is tested over all units at every look, and missing outcomes by arm; every other check passes.",

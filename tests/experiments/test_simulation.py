@@ -24,10 +24,7 @@ from experiments.simulation import Simulated, Simulation, Truth, simulate, truth
 from experiments.simulation.critical import critical_of, futility_of, sequence_critical
 from experiments.simulation.drawing import draw
 from experiments.simulation.pairs import Arm, Null, Pair, deviate, measured
-from experiments.simulation.rule import (
-    allocation_fails,
-    judged_measures,
-)
+from experiments.simulation.rule import Reason, allocation_fails, holm_levels, judged_measures, overall
 from experiments.simulation.schedule import schedule_of
 from tests.experiments.designs import NON_INFERIORITY, WRITTEN, design
 
@@ -409,6 +406,37 @@ def test_a_boundary_expanded_around_the_plan_has_nearly_the_level_of_that_found_
 def test_a_boundary_at_the_planned_information_is_the_design_s_own() -> None:
     plan = group_sequential_design("lan-demets-obf", 0.05, LOOKS_AT, 2)
     assert critical_of(plan, LOOKS_AT).at(np.array([LOOKS_AT]))[0] == pytest.approx(plan.critical, abs=1e-12)
+
+
+# Several treatments
+
+
+def test_holm_s_levels_are_those_of_the_step_at_which_each_treatment_stands() -> None:
+    p_values = np.array(
+        [[[0.03, 0.01, 0.9]], [[0.03, 0.02, 0.04]], [[0.001, 0.002, 0.003]], [[np.inf, 0.01, 0.02]]]
+    )
+    a = 0.05
+    expected = [[a / 2, a / 3, a / 2], [a / 3, a / 3, a / 3], [a / 3, a / 2, a], [a, a / 3, a / 2]]
+    np.testing.assert_allclose(holm_levels(p_values, a)[:, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ended"),
+    [
+        (Reason.EFFICACY, Reason.INCONCLUSIVE, (Reason.EFFICACY, Reason.EFFICACY)),
+        (Reason.EFFICACY, Reason.HARM_STOP, (Reason.EFFICACY, Reason.EFFICACY)),
+        (Reason.FUTILITY, Reason.INCONCLUSIVE, (Reason.GOES_ON, Reason.INCONCLUSIVE)),
+        (Reason.FUTILITY, Reason.PRIMARY_HARMED, (Reason.PRIMARY_HARMED, Reason.PRIMARY_HARMED)),
+        (Reason.FUTILITY, Reason.RULED_OUT, (Reason.GOES_ON, Reason.FUTILITY)),
+        (Reason.HARM_STOP, Reason.INCONCLUSIVE, (Reason.INCONCLUSIVE, Reason.INCONCLUSIVE)),
+        (Reason.HARM_STOP, Reason.RULED_OUT, (Reason.HARM_STOP, Reason.HARM_STOP)),
+    ],
+)
+def test_treatments_end_together(first: Reason, second: Reason, ended: tuple[Reason, Reason]) -> None:
+    """At a look before the last, and at the last, in either order of the treatments."""
+    for pair in ((first, second), (second, first)):
+        both_looks = np.array([[pair, pair]], dtype=np.int8)
+        assert tuple(overall(both_looks)[0]) == ended
 
 
 def test_a_truth_of_one_s_own_can_be_tried() -> None:

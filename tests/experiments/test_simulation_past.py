@@ -180,5 +180,5 @@ def test_too_few_units_are_refused(tmp_path: Path) -> None:
     frames = past_logs()
     frames["assignments"] = frames["assignments"].iloc[:5_000]
     trial = trial_of(tmp_path, frames)
-    with pytest.raises(Invalid, match="mature units; re-splitting them needs 8,192 or more"):
+    with pytest.raises(Invalid, match="5,000 mature units, and re-splitting them needs 8,192 or more"):
         scan(trial.design, trial.sources, trial.outcomes)

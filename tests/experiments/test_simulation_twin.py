@@ -49,7 +49,7 @@ power: {units_per_day: 4000}
 """
 SMALL = """
 primary: {metric: rating, mde: {absolute: 0.3}}
-guardrails: [{metric: sessions, margin: {relative: 35%}, reason: three sessions in a hundred, minimum_units: 40}]
+guardrails: [{metric: sessions, margin: {relative: 35%}, reason: three sessions in a hundred, minimum_units: 230}]
 """
 HARM_STOP = """
 guardrails:
