@@ -95,7 +95,7 @@ class Design:
         return self.written.stopping
 
     @property
-    def multiple_treatments(self) -> Literal["holm", "bonferroni"]:
+    def multiple_treatments(self) -> Literal["holm", "bonferroni", "dunnett"]:
         """How several treatments share the primary's α."""
         return self.written.multiple_treatments or ("bonferroni" if self.stopping.sequential else "holm")
 

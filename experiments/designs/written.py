@@ -215,7 +215,7 @@ class WrittenDesign(Frozen):
     stopping: Stopping = Field(default=Stopping(), description="when outcomes are read")
     rules: Rules = Field(default=Rules(), description="what becomes of irregular units")
     validity: Validity = Field(default=Validity(), description="what blocks or holds a readout")
-    multiple_treatments: Literal["holm", "bonferroni"] | None = Field(
+    multiple_treatments: Literal["holm", "bonferroni", "dunnett"] | None = Field(
         default=None,
         description="how several treatments share the primary's α; default: holm with one look, bonferroni with several",
     )

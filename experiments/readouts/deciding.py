@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.dunnett import adjust_dunnett, dunnett_level
 from analysis.guardrails import GuardrailState, worst
 from analysis.multiplicity import adjust
 from experiments.designs.design import Measure
 from experiments.designs.sequential import level_of
-from experiments.readouts.asking import answer_of
+from experiments.readouts.asking import answer_of, better
 from experiments.readouts.boundaries import LookTests
 from experiments.readouts.comparisons import Answer, comparison, planned_effect
 from experiments.readouts.estimates import EVERYONE, Among, Estimator
@@ -126,7 +127,7 @@ def superiority(measure: Measure, answer: Answer, alpha: float) -> PrimaryState:
 def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
     """The level of each treatment's primary.
 
-    Holm's step-down, kept dual to the intervals: a treatment rejected at its step is shown at that step's level, and from
+    Bonferroni and Dunnett give all the same level. Holm's step-down is kept dual to the intervals: a treatment rejected at its step is shown at that step's level, and from
     the first that is not rejected on, all are shown at the level at which it failed.
     """
     design, measure = estimator.design, estimator.design.primary
@@ -139,6 +140,8 @@ def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
     p_values = {
         str(treatment): answer_of(estimator, 0, treatment, measure.alpha).p_value for treatment in treatments
     }
+    if design.multiple_treatments == "dunnett":
+        return _dunnett_levels(estimator, p_values)
     family = adjust(p_values, method=design.multiple_treatments, alpha=measure.alpha)
     adjusted = {treatment: family.members[str(treatment)].adjusted for treatment in treatments}
     if design.multiple_treatments == "bonferroni":
@@ -153,6 +156,17 @@ def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
         failed = failed or p_value is None or p_value >= alpha
         rejected += not failed
     return levels
+
+
+def _dunnett_levels(estimator: Estimator, p_values: dict[str, float | None]) -> dict[int, TreatmentLevel]:
+    """Dunnett's single step: the comparisons share the control, so each may have more than α over their number."""
+    measure = estimator.design.primary
+    control, *treated = (max(1, estimator.arm_value(0, arm).n) for arm in range(len(estimator.design.arms)))
+    units = dict(zip(p_values, treated, strict=True))
+    alternative = "two-sided" if measure.sides == 2 else better(measure)
+    level = dunnett_level(control, treated, alternative=alternative, alpha=measure.alpha)
+    family = adjust_dunnett(p_values, control, units, alternative=alternative, alpha=measure.alpha)
+    return {int(name): TreatmentLevel(level, one.adjusted) for name, one in family.members.items()}
 
 
 def _primary(

@@ -451,8 +451,8 @@ expected_start: soon
 links: [5]
 => links[0]: 5 is not allowed; give text, in quotes
 
-multiple_treatments: dunnett
-=> multiple_treatments: 'dunnett' is not allowed here. Allowed: holm, bonferroni.
+multiple_treatments: tukey
+=> multiple_treatments: 'tukey' is not allowed here. Allowed: holm, bonferroni, dunnett.
 
 assignment: {key: null}
 title: "??????????"

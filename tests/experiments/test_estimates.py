@@ -509,6 +509,30 @@ def test_with_several_treatments_an_interval_excludes_the_null_exactly_when_its_
         assert readout.verdict.ships == max(ships, key=estimates.__getitem__)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_dunnett_s_levels_are_those_of_scipy_s_test_and_keep_interval_and_test_together(
+    tmp_path: Path, seed: int
+) -> None:
+    """scipy's test pools the variance over the arms and integrates by quasi-Monte-Carlo: near, and not the same."""
+    rows, logged = several(4_000, (0.0, 0.5, 0.9, 1.4), seed)
+    readout = readout_of(
+        tmp_path,
+        rows,
+        logged,
+        **ARMS3,
+        primary={"metric": "revenue", "mde": 2.0},
+        multiple_treatments="dunnett",
+    )
+    arms = by_arm(rows, logged.value)
+    expected = stats.dunnett(*arms[1:], control=arms[0], rng=np.random.default_rng(1)).pvalue
+    for one, q in zip(readout.primary, expected, strict=True):
+        low, high = bounds(one)
+        assert one.multiplicity == "dunnett"
+        assert one.adjusted_p_value == pytest.approx(q, abs=0.01)
+        assert (not low <= 0 <= high) is (one.adjusted_p_value < 0.05)
+        assert 0.95 < one.interval.level < 1 - 0.05 / 3
+
+
 @pytest.mark.parametrize(
     ("wanted", "rejected"),
     [

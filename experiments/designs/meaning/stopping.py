@@ -107,10 +107,11 @@ def binding_futility(design: WrittenDesign, _catalogue: Catalogue) -> Iterator[F
 
 
 def treatments_share_alpha(design: WrittenDesign, _catalogue: Catalogue) -> Iterator[Finding]:
-    if design.stopping.sequential and len(design.arms) > 2 and design.multiple_treatments == "holm":
+    method = design.multiple_treatments
+    if design.stopping.sequential and len(design.arms) > 2 and method in {"holm", "dunnett"}:
         yield (
             ("multiple_treatments",),
-            "holm is not allowed with several looks; treatments share α by bonferroni then",
+            f"{method} is not allowed with several looks; treatments share α by bonferroni then",
         )
 
 
