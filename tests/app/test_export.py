@@ -29,6 +29,7 @@ from app.readings import Reading
 from experiments.readouts.readout import Comparison, Readout
 from tests.app import sample_paths, samples
 from tests.app.samples import SAMPLES, rendered
+from tests.experiments.test_sequential_looks import GUARDED, played, trial
 
 FORBIDDEN = re.compile(
     r"\bsignifican|winner|loser|trending|statsig|\bflat\b|neutral|almost|marginally|\bnull\b|None\b|nan\b",
@@ -108,8 +109,26 @@ SEQUENTIAL = ["stopped_early", "stopped_as_futile", "always_valid"]
 @pytest.mark.parametrize("sample", SEQUENTIAL)
 @pytest.mark.parametrize("form", ["markdown", "html", "text"])
 def test_every_number_of_every_look_is_in_every_form(sample: str, form: str) -> None:
-    readout = SAMPLES[sample]()
-    shown = words_of(sample, form)
+    assert_looks_are_shown(SAMPLES[sample](), words_of(sample, form), form)
+
+
+@pytest.mark.parametrize(
+    "stopping",
+    [
+        {"rule": "group-sequential", "looks": [0.2, 0.5, 1], "futility": {}},
+        {"rule": "always-valid", "burn_in": 600, "step": "4d"},
+    ],
+    ids=["group-sequential", "always-valid"],
+)
+def test_readouts_of_the_real_path_are_shown_in_every_form(tmp_path: Path, stopping: dict[str, Any]) -> None:
+    readout = played(trial(tmp_path, 0.1, stopping=stopping, **GUARDED))[-1]
+    assert readout.sequential
+    for form in ("markdown", "html", "text"):
+        assert_looks_are_shown(readout, text_of(readout, form), form)
+    assert len(csv_of(readout)["looks"]) == sum(len(path.points) for path in readout.sequential)
+
+
+def assert_looks_are_shown(readout: Readout, shown: str, form: str) -> None:
     for path in readout.sequential:
         quantity = path_quantity(path)
         wanted = [path_name(path), path_sentence(path), interval_name(path)]
@@ -182,6 +201,11 @@ def test_a_harm_stop_that_tripped_between_looks_stands_in_the_head() -> None:
     assert "The look's decision: STOP FOR HARM" in shown
     assert "Harm stop: errors@2 tripped" in shown
     assert "Harm stops: watched 1 time" in shown
+
+
+def test_a_fixed_design_that_a_harm_stop_ended_says_so() -> None:
+    stopped = samples.ship(look=samples.look(decision="STOP FOR HARM", harm_stop="errors@2"))
+    assert "The look's decision: STOP FOR HARM" in text_of(stopped, "markdown")
 
 
 def test_csv_holds_every_look_unrounded() -> None:

@@ -174,6 +174,7 @@ def test_futility_stands_beside_the_primary_alone_and_lets_it_stop_early():
     none = primary.truths[0]
     assert none.harm is None
     assert none.futility > 0.5
+    assert none.efficacy + none.futility < 0.98  # the rest ends at the last look, which is no futility stop
     assert none.mean_units < without[0].truths[0].mean_units
 
 
