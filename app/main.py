@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.screens.home import home_page
+from app.screens.navigation import SECTIONS
 
 st.set_page_config(page_title="Fairtrial", page_icon="⚖", layout="wide")
-st.navigation({"Work": [st.Page(home_page, title="Home", url_path="home", default=True)]}).run()
+st.navigation(SECTIONS).run()

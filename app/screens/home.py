@@ -5,34 +5,19 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.cli.errors import Refusal
-from app.cli.session import open_workspace_registry
-from app.formats import instant
 from app.readings import verdict_reading
-from app.settings import load_settings
+from app.screens.frame import Here, page
 from app.views import Home, Standing, home
-from experiments.forms.problems import Invalid
-from registry.errors import RegistryError
 
 FEW = 20
 """Rows up to which a table is drawn as a table that screen readers know; more go into a grid that scrolls."""
 
 
-def home_page() -> None:
+@page
+def home_page(here: Here) -> None:
     """Draw the page of the workspace that the app was started in."""
     st.title("Experiments")
-    try:
-        settings = load_settings()
-        with open_workspace_registry(settings) as registry:
-            shown = home(registry)
-    except (Refusal, Invalid, RegistryError) as error:
-        st.error(f"The registry cannot be shown: {error}")
-        return
-    if shown.simulated:
-        st.warning(
-            f"Simulated clock: {instant(shown.clock)}. What is recorded here is labelled simulated for ever."
-        )
-    _draw(shown)
+    _draw(home(here.registry))
 
 
 def _draw(shown: Home) -> None:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from app.cli import start
 from tests.app.life import ID, STAGES
 
 PAGES = Path(start.PAGES)
+
+
+@pytest.fixture(autouse=True)
+def served_to_this_machine() -> Iterator[None]:
+    """The pages as `fairtrial app` serves them: without sign-in they refuse any other address."""
+    before = st.get_option("server.address")
+    config.set_option("server.address", "127.0.0.1")
+    yield
+    config.set_option("server.address", before)
 
 
 def page() -> AppTest:

@@ -1,0 +1,104 @@
+"""What every page has around it: the workspace, who is here, the simulated clock, errors in words."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.cli.errors import Refusal
+from app.cli.session import open_workspace_registry
+from app.formats import instant
+from app.identity import ACT_AS, Identity, NobodyHere, identify
+from app.settings import Settings, load_settings
+from experiments.forms.problems import Invalid
+from registry.database import Registry
+from registry.errors import Refused, RegistryError
+from registry.store import everybody
+
+log = logging.getLogger("fairtrial.pages")
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What a page works with: the workspace's registry and who is looking. It holds no outcome, and no way to one."""
+
+    settings: Settings
+    registry: Registry
+    me: Identity
+
+
+def page(draw: Callable[[Here], None]) -> Callable[[], None]:
+    """A page that is drawn for somebody known, in an opened registry; what goes wrong is said in words."""
+
+    def drawn() -> None:
+        try:
+            settings = load_settings()
+            with open_workspace_registry(settings) as registry:
+                here = Here(settings, registry, _me(registry))
+                _around(here)
+                draw(here)
+        except NobodyHere as nobody:
+            st.title("Fairtrial")
+            st.info(str(nobody))
+            if nobody.can_sign_in:
+                st.button("Sign in", on_click=st.login, type="primary")
+        except Refused as refused:
+            refusal(refused)
+        except (Refusal, Invalid, RegistryError) as error:
+            st.error(f"This page cannot be shown: {error}")
+        except Exception as error:
+            if type(error).__module__.startswith("streamlit"):
+                raise  # a rerun or a stop, which Streamlit signals by exceptions
+            number = uuid.uuid4().hex[:8]
+            log.exception("page failed, request %s", number)
+            st.error(
+                f"Something went wrong on this page. Nothing was changed. Tell an admin: request {number}"
+            )
+
+    drawn.__name__ = draw.__name__
+    return drawn
+
+
+def refusal(refused: Refused) -> None:
+    """An act that was refused: what, why, when it is possible, what to do."""
+    st.error(str(refused))
+
+
+def _me(registry: Registry) -> Identity:
+    try:
+        signs_in = "auth" in st.secrets
+    except FileNotFoundError:
+        signs_in = False
+    user = st.user.to_dict() if signs_in else {}
+    return identify(
+        registry,
+        served_to=str(st.get_option("server.address") or ""),
+        signs_in=signs_in,
+        user=user,
+    )
+
+
+def _around(here: Here) -> None:
+    clock = here.registry.clock
+    if clock.simulated:
+        st.warning(
+            f"Simulated clock: {instant(clock.now())}. What is recorded here is labelled simulated for ever.",
+            icon=":material/schedule:",
+        )
+    with st.sidebar:
+        if here.me.chosen:
+            ids = [one.id for one in everybody(here.registry) if one.active and one.id != "system"]
+            st.selectbox(
+                "Act as",
+                ids,
+                index=ids.index(here.me.id),
+                key=ACT_AS,
+                help="Possible only on a simulated clock, on this machine.",
+            )
+        roles = ", ".join(sorted(role.value for role in here.me.person.roles)) or "no role"
+        st.caption(f"{here.me.person.name} ({here.me.id}) · {roles} · {here.me.how}")
+        st.caption("Times are UTC.")
