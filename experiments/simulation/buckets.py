@@ -27,7 +27,7 @@ from experiments.logs.engines.duckdb import DuckDB
 from experiments.logs.sources import OutcomeSources, Sources
 from experiments.logs.sql import Step, ident
 from experiments.simulation.pairs import Floats
-from experiments.simulation.rule import judged_measures
+from experiments.simulation.samples import judged_measures
 from experiments.simulation.schedule import Schedule, schedule_of
 
 BUCKETS: Final = 4096

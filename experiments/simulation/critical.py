@@ -59,7 +59,8 @@ class Expanded:
     def at(self, information: Floats) -> Floats:
         """The boundary at the information of every replay, shape (replays, looks)."""
         off = information - self.expected
-        moved = np.maximum(off, 0) @ self.rising + np.minimum(off, 0) @ self.falling
+        moved = np.einsum("rj,jk->rk", np.maximum(off, 0), self.rising)
+        moved += np.einsum("rj,jk->rk", np.minimum(off, 0), self.falling)
         found: Floats = self.value + moved
         return -ndtri(np.clip(found, 0.0, 0.5)) if self.levels else found
 

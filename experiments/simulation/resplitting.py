@@ -33,6 +33,7 @@ class Resplit:
         self.design, self.buckets = design, buckets
         self._in_arm = [(labels == arm).astype(np.float64) for arm in range(len(design.arms))]
         self._moments: dict[int, tuple[ArmMoments, ...]] = {}
+        self._pairs: dict[tuple[int, int], Pair] = {}
 
     @cached_property
     def units(self) -> Floats:
@@ -42,6 +43,11 @@ class Resplit:
         return self._by_arm(self.buckets.with_value[measure])
 
     def pair(self, measure: int, treatment: int) -> Pair:
+        if (measure, treatment) not in self._pairs:
+            self._pairs[measure, treatment] = self._pair(measure, treatment)
+        return self._pairs[measure, treatment]
+
+    def _pair(self, measure: int, treatment: int) -> Pair:
         declared, arms = self.design.measures[measure], self._arms(measure)
         quantile = self.buckets.quantiles.get(measure)
         if quantile is not None:

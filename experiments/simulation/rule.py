@@ -8,27 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from analysis.anytime.sequence import Alternative
 from analysis.sequential.boundaries import ROUNDING
-from analysis.srm import SMALLEST_EXPECTED
 from experiments.designs.design import Design, Measure
 from experiments.designs.sequential import efficacy_design, futility_design, sequence_plan
 from experiments.readouts.comparisons import planned_effect
-from experiments.readouts.validity import MISSINGNESS_SHARE
 from experiments.simulation.critical import (
     Boundary,
     critical_of,
     futility_of,
     sequence_critical,
 )
-from experiments.simulation.pairs import Flags, Floats, Null, Pair, deviate, measured, standardised
+from experiments.simulation.pairs import Flags, Floats, Null, deviate, measured, standardised
+from experiments.simulation.samples import Sample, deciding_measures, judged_measures
 from experiments.simulation.schedule import Schedule
+from experiments.simulation.validity import allocation_fails, missingness_fails
 
 Codes = NDArray[np.int8]
 
@@ -61,19 +61,6 @@ AT_ANY_LOOK: Final = SHIPS | DOES_NOT_SHIP - {Reason.RULED_OUT}
 """What ends an experiment also before its last look."""
 
 
-class Sample(Protocol):
-    """Replays of one experiment: units by replay, look and arm, and the pair of arms of every measure that is judged."""
-
-    @property
-    def units(self) -> Floats: ...
-
-    def with_value(self, measure: int) -> Floats | None:
-        """Units with a value of the measure, by replay, look and arm; None where none is missing."""
-        ...
-
-    def pair(self, measure: int, treatment: int) -> Pair: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Endings:
     """How each replay ended; arrays of shape (replays,). ``look`` counts from 0; ``units`` are those of all arms then."""
@@ -91,12 +78,6 @@ class Boundaries:
     futility: Boundary | None
 
 
-def judged_measures(design: Design) -> tuple[int, ...]:
-    """The measures that can end an experiment, by their place in the design."""
-    roles = {"primary", "must-hold", "harm-stop"}
-    return tuple(index for index, measure in enumerate(design.measures) if measure.role in roles)
-
-
 def boundaries_of(design: Design, schedule: Schedule) -> Boundaries:
     """The boundaries of a group-sequential design around the information that its looks expect."""
     if design.stopping.rule != "group-sequential":
@@ -109,7 +90,7 @@ def boundaries_of(design: Design, schedule: Schedule) -> Boundaries:
     return Boundaries(
         {
             index: critical_of(efficacy_design(design, design.measures[index]), expected)
-            for index in _deciding(design)
+            for index in deciding_measures(design)
         },
         None if futile is None else futility_of(futile, expected),
     )
@@ -123,41 +104,6 @@ def endings(design: Design, sample: Sample, boundaries: Boundaries) -> Endings:
     look = (found != Reason.GOES_ON).argmax(axis=1)
     rows = np.arange(len(look))
     return Endings(look, found[rows, look], sample.units.sum(axis=2)[rows, look])
-
-
-def allocation_fails(design: Design, units: Floats) -> Flags:
-    """Pearson's chi-squared of the units of each look against the planned shares, at its share of the validity level."""
-    level = (1 - MISSINGNESS_SHARE) * design.written.validity.alpha / design.look_count
-    shares = np.array([float(arm.share) for arm in design.arms])
-    expected = np.maximum(units.sum(axis=2, keepdims=True) * shares / shares.sum(), np.finfo(float).tiny)
-    statistic = ((units - expected) ** 2 / expected).sum(axis=2)
-    failed: Flags = chdtrc(len(shares) - 1, statistic) < level
-    return failed
-
-
-def missingness_fails(design: Design, sample: Sample) -> Flags:
-    """Pearson's chi-squared of missing and present units by arm, for each deciding metric at its share of the level.
-
-    Where fewer than 5 are expected in a cell, an exact test stands in a readout, which hardly ever fails; here none does.
-    """
-    units, deciding = sample.units, _deciding(design)
-    level = MISSINGNESS_SHARE * design.written.validity.alpha / design.look_count / len(deciding)
-    failed: Flags = np.zeros(units.shape[:2], dtype=bool)
-    for index in deciding:
-        present = sample.with_value(index)
-        if present is None:
-            continue
-        share = present.sum(axis=2, keepdims=True) / np.maximum(units.sum(axis=2, keepdims=True), 1)
-        expected = np.stack([units * share, units * (1 - share)])
-        usable = expected.min(axis=(0, 3)) >= SMALLEST_EXPECTED
-        off = (np.stack([present, units - present]) - expected) ** 2
-        statistic = np.divide(off, expected, out=np.zeros_like(off), where=expected > 0).sum(axis=(0, 3))
-        failed |= usable & (chdtrc(units.shape[2] - 1, statistic) < level)
-    return failed
-
-
-def _deciding(design: Design) -> tuple[int, ...]:
-    return tuple(i for i in judged_measures(design) if design.measures[i].role != "harm-stop")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from experiments.simulation.buckets import BUCKETS, Buckets
 from experiments.simulation.characteristics import Characteristics, characteristics_of
 from experiments.simulation.drawing import draw
 from experiments.simulation.resplitting import resplit
-from experiments.simulation.rule import Boundaries, Endings, boundaries_of, endings, judged_measures
+from experiments.simulation.rule import Boundaries, Endings, boundaries_of, endings
+from experiments.simulation.samples import judged_measures
 from experiments.simulation.schedule import Schedule, schedule_of
 from experiments.simulation.truths import Truth, truths_of
 

@@ -24,8 +24,10 @@ from experiments.simulation import Simulated, Simulation, Truth, simulate, truth
 from experiments.simulation.critical import critical_of, futility_of, sequence_critical
 from experiments.simulation.drawing import draw
 from experiments.simulation.pairs import Arm, Null, Pair, deviate, measured
-from experiments.simulation.rule import Reason, allocation_fails, holm_levels, judged_measures, overall
+from experiments.simulation.rule import Reason, holm_levels, overall
+from experiments.simulation.samples import judged_measures
 from experiments.simulation.schedule import schedule_of
+from experiments.simulation.validity import allocation_fails
 from tests.experiments.designs import NON_INFERIORITY, WRITTEN, design
 
 FOUR = """
@@ -253,6 +255,23 @@ def test_without_traffic_an_always_valid_design_is_looked_at_ten_times_and_says_
     schedule = schedule_of(design(FOUR + "stopping: {rule: always-valid, burn_in: 2000}"))
     assert len(schedule.units) == 10
     assert "no traffic is declared" in schedule.words
+
+
+def test_looks_at_times_have_what_the_declared_traffic_brings() -> None:
+    """Traffic for 70 % of the plan leaves the design without its power; with too much the first sufficient look is the last."""
+    at = FOUR + "stopping: {rule: group-sequential, at: [14d, 28d]}\n"
+
+    def with_traffic(per_day: int) -> Design:
+        return design(f"{at}power: {{units_per_day: {per_day}}}")
+
+    total = design(at).plan.total
+    assert schedule_of(design(at)).expected == pytest.approx((0.5, 1), abs=1e-4)
+    short = with_traffic(math.floor(0.7 * total / 28))
+    assert schedule_of(short).expected == pytest.approx((0.35, 0.7), abs=0.001)
+    assert not at_least(ships(simulate(short, replays=2_000), "MDE"), 0.8, 2_000)
+    plenty = schedule_of(with_traffic(math.ceil(1.1 * total / 14)))
+    assert plenty.expected == pytest.approx((1.1,), abs=0.001)
+    assert "looks after 14 days" in plenty.words
 
 
 # What is drawn
