@@ -52,6 +52,8 @@ def _sequences(
     design: Design, measure: Measure, treatment: int, alpha: float, effect: Effect
 ) -> tuple[float, float, float] | str:
     """Limits of the contrast around its null, and p; or why there are none."""
+    if measure.metric.type == "quantile":
+        return "a quantile has no confidence sequence here; one look or group-sequential looks can judge it"
     if effect.not_computed is not None or effect.statistic is None or effect.standard_error is None:
         return effect.not_computed or f"a {measure.metric.type} has no confidence sequence"
     contrast, n = effect.statistic * effect.standard_error, effect.n_control + effect.n_treatment

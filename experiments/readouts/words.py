@@ -242,7 +242,7 @@ def stopped(look: Look) -> str:
         return f"Stopped at {where}: {STOPS[look.decision]}."
     if look.stopped_by_hand:
         return f"Read at {where}, after a stop by hand."
-    return f"Ended at {where}, the last: no boundary had been crossed before it."
+    return f"Ended at {where}, the last: no look before it had met the rule for stopping."
 
 
 def futile(primary: Comparison) -> str:
