@@ -62,6 +62,7 @@ def stagewise_inference(
     alpha: float,
     sides: int,
     futility: Sequence[float] | None = None,
+    nonbinding: Sequence[float] | None = None,
 ) -> StagewiseInference:
     """Stage-wise inference for a test that stopped at the last of the looks given.
 
@@ -73,11 +74,18 @@ def stagewise_inference(
         sides: 1 or 2 (symmetric).
         futility: binding lower boundaries at the looks before the stop, one-sided tests only; None to ignore
             futility, which keeps the p-value valid when futility may be overruled.
+        nonbinding: futility boundaries at those looks that may have been obeyed or overruled, as z at or
+            below which the test may stop. The lower limit, the p-value and the estimate ignore them; the
+            upper limit counts them, since ends that they cut off would else pass for stronger ones (with
+            futility obeyed it was seen to miss 3.8 % of the time at a level of 2.5 %). Both limits hold then,
+            obeyed or not.
 
     Raises:
-        ValueError: binding futility in a two-sided test (its wedge has no place in the order), or |z| above
-            50.
+        ValueError: binding futility in a two-sided test (its wedge has no place in the order), both kinds of
+            futility at once, or |z| above 50.
     """
+    if futility is not None and nonbinding is not None:
+        raise ValueError("nonbinding: not allowed beside binding futility; give one of them")
     if futility is not None and sides == 2:
         raise ValueError("futility: a binding wedge has no place in the stage-wise order; give None")
     if len(information) > 1 and not abs(z) <= LARGEST_Z:
@@ -92,18 +100,34 @@ def stagewise_inference(
         p_value = min(1.0, 2 * min(p_value, mirrored(0.0)))
 
     def drift_at(probability: float) -> float:
-        if len(information) == 1:
-            return (z + float(ndtri(probability))) / math.sqrt(information[0])
-        drift: float = brentq(lambda d: tail(d) - probability, low, high, xtol=1e-12, rtol=1e-14)
-        return drift
+        return _drift_at(tail, probability, information, z, (low, high))
 
+    upper = drift_at(1 - level)
+    if nonbinding is not None and len(information) > 1:
+        kept = tuple(max(pair) for pair in zip(lower_bounds, nonbinding, strict=False))
+        bracket = _bracket(information, critical, kept, z, min(level, 0.5))
+        counted = _stagewise_tail(information, critical, kept, z, bracket)
+        upper = max(upper, _drift_at(counted, 1 - level, information, z, bracket))
     return StagewiseInference(
         p_value=max(p_value, math.ulp(0.0)),
         lower=drift_at(level),
-        upper=drift_at(1 - level),
+        upper=upper,
         median_unbiased=drift_at(0.5),
         level=1 - 2 * level,
     )
+
+
+def _drift_at(
+    tail: StagewiseTail,
+    probability: float,
+    information: Sequence[float],
+    z: float,
+    bracket: tuple[float, float],
+) -> float:
+    if len(information) == 1:
+        return (z + float(ndtri(probability))) / math.sqrt(information[0])
+    drift: float = brentq(lambda d: tail(d) - probability, *bracket, xtol=1e-12, rtol=1e-14)
+    return drift
 
 
 def _lower_bounds(

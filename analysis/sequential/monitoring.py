@@ -276,10 +276,10 @@ def _at_stop(
 ) -> tuple[StagewiseInference | None, str | None]:
     if stopped_at is None:
         return None, "the test has not stopped"
+    if design.binding and boundaries.futility is not None and design.sides == 2:
+        return None, "a binding futility wedge has no place in the stage-wise order of a two-sided test"
     futility: tuple[float, ...] | None = None
-    if design.binding and boundaries.futility is not None:
-        if design.sides == 2:
-            return None, "a binding futility wedge has no place in the stage-wise order of a two-sided test"
+    if boundaries.futility is not None and design.sides == 1:
         futility = tuple(bound for bound in boundaries.futility[: stopped_at - 1] if bound is not None)
     if stopped_at > 1 and abs(z[stopped_at - 1]) > LARGEST_Z:
         return (
@@ -288,7 +288,11 @@ def _at_stop(
         )
     taken = boundaries.information[:stopped_at]
     critical = boundaries.critical[:stopped_at]
-    return stagewise_inference(taken, critical, z[stopped_at - 1], design.alpha, design.sides, futility), None
+    binding, nonbinding = (futility, None) if design.binding else (None, futility)
+    found = stagewise_inference(
+        taken, critical, z[stopped_at - 1], design.alpha, design.sides, binding, nonbinding
+    )
+    return found, None
 
 
 def _check_looks(
