@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.simulation.rule import DOES_NOT_SHIP, SHIPS, Endings, Reason
+from experiments.simulation.reasons import DOES_NOT_SHIP, SHIPS, Reason
+from experiments.simulation.rule import Endings
 
 REASON_WORDS: dict[Reason, str] = {
     Reason.INVALID: "invalid",

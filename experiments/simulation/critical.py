@@ -101,6 +101,20 @@ def sequence_critical(plan: SequencePlan, n: Floats) -> Floats:
     return np.where(n < plan.burn_in, np.inf, found)
 
 
+def holm_levels(p_values: Floats, alpha: float) -> Floats:
+    """The level of each treatment by Holm's step-down; from the first that is not rejected on, that at which it failed."""
+    order = p_values.argsort(axis=-1, kind="stable")
+    ordered = np.take_along_axis(p_values, order, axis=-1)
+    m = p_values.shape[-1]
+    rejected = np.logical_and.accumulate(ordered < alpha / (m - np.arange(m)), axis=-1)
+    before = np.concatenate(
+        [np.zeros_like(rejected[..., :1], dtype=int), rejected.cumsum(axis=-1)[..., :-1]], axis=-1
+    )
+    levels = np.empty_like(p_values)
+    np.put_along_axis(levels, order, alpha / (m - before), axis=-1)
+    return levels
+
+
 def _expanded(at: Callable[[tuple[float, ...]], Floats], expected: tuple[float, ...]) -> Expanded:
     here, looks = np.array(expected), len(expected)
     value = at(expected)

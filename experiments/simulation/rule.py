@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,42 +21,14 @@ from experiments.simulation.critical import (
     Boundary,
     critical_of,
     futility_of,
+    holm_levels,
     sequence_critical,
 )
 from experiments.simulation.pairs import Flags, Floats, Null, deviate, measured, standardised
+from experiments.simulation.reasons import Codes, Reason, overall
 from experiments.simulation.samples import Sample, deciding_measures, judged_measures
 from experiments.simulation.schedule import Schedule
 from experiments.simulation.validity import allocation_fails, missingness_fails
-
-Codes = NDArray[np.int8]
-
-
-class Reason(IntEnum):
-    """Why a replay ended, in the order in which the verdict map asks."""
-
-    GOES_ON = 0
-    INVALID = 1
-    HARM_STOP = 2
-    PRIMARY_HARMED = 3
-    GUARDRAIL_BEYOND = 4
-    EFFICACY = 5
-    FUTILITY = 6
-    RULED_OUT = 7
-    INCONCLUSIVE = 8
-
-
-SHIPS: Final = frozenset({Reason.EFFICACY})
-DOES_NOT_SHIP: Final = frozenset(
-    {
-        Reason.HARM_STOP,
-        Reason.PRIMARY_HARMED,
-        Reason.GUARDRAIL_BEYOND,
-        Reason.FUTILITY,
-        Reason.RULED_OUT,
-    }
-)
-AT_ANY_LOOK: Final = SHIPS | DOES_NOT_SHIP - {Reason.RULED_OUT}
-"""What ends an experiment also before its last look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +66,16 @@ def boundaries_of(design: Design, schedule: Schedule) -> Boundaries:
     )
 
 
-def endings(design: Design, sample: Sample, boundaries: Boundaries) -> Endings:
-    """Apply the rule to every replay, look by look."""
-    by_treatment = _Rule(design, sample, boundaries).reasons()
+def endings(
+    design: Design, sample: Sample, boundaries: Boundaries, measures: Sequence[int] | None = None
+) -> Endings:
+    """Apply the rule to every replay, look by look.
+
+    Args:
+        measures: those that take part, the primary first; by default ``judged_measures(design)``.
+    """
+    judged = judged_measures(design) if measures is None else tuple(measures)
+    by_treatment = _Rule(design, sample, boundaries, judged).reasons()
     found = overall(by_treatment)
     found[allocation_fails(design, sample.units) | missingness_fails(design, sample)] = Reason.INVALID
     look = (found != Reason.GOES_ON).argmax(axis=1)
@@ -125,8 +102,12 @@ class _Primary:
 
 
 class _Rule:
-    def __init__(self, design: Design, sample: Sample, boundaries: Boundaries) -> None:
-        self.design, self.sample, self.boundaries = design, sample, boundaries
+    """One sample under one design's rule; every array is by replay and look."""
+
+    def __init__(
+        self, design: Design, sample: Sample, boundaries: Boundaries, judged: tuple[int, ...]
+    ) -> None:
+        self.design, self.sample, self.boundaries, self.judged = design, sample, boundaries, judged
         self.rule = design.stopping.rule
         self.treatments = range(1, len(design.arms))
         control = sample.units[:, :, 0]
@@ -148,7 +129,7 @@ class _Rule:
         primary = self._primary(treatment, critical)
         missing = ~self._measured(0, treatment)
         within, beyond, tripped = np.ones_like(missing), np.zeros_like(missing), np.zeros_like(missing)
-        for index in judged_measures(self.design)[1:]:
+        for index in self.judged[1:]:
             measure, where = self.design.measures[index], self._measured(index, treatment)
             side = self._side(index, treatment, _null(measure), self._critical(index, treatment), where)
             if measure.role == "harm-stop":
@@ -248,43 +229,6 @@ class _Rule:
         z = _sign(measure) * deviate(measure, self.sample.pair(0, treatment), _null(measure), where)
         p = 2 * ndtr(-np.abs(z)) if measure.sides == 2 else ndtr(-z)
         return np.where(where, p, np.inf)
-
-
-def holm_levels(p_values: Floats, alpha: float) -> Floats:
-    """The level of each treatment by Holm's step-down; from the first that is not rejected on, that at which it failed."""
-    order = p_values.argsort(axis=-1, kind="stable")
-    ordered = np.take_along_axis(p_values, order, axis=-1)
-    m = p_values.shape[-1]
-    rejected = np.logical_and.accumulate(ordered < alpha / (m - np.arange(m)), axis=-1)
-    before = np.concatenate(
-        [np.zeros_like(rejected[..., :1], dtype=int), rejected.cumsum(axis=-1)[..., :-1]], axis=-1
-    )
-    levels = np.empty_like(p_values)
-    np.put_along_axis(levels, order, alpha / (m - before), axis=-1)
-    return levels
-
-
-def overall(by_treatment: Codes) -> Codes:
-    """The experiment's end at each look from the verdicts of its treatments; before the last it goes on where one of them does.
-
-    It ends once any treatment ships or trips a harm stop, or when none goes on. DO NOT SHIP only where that is the verdict
-    of every treatment; of several reasons the first in the verdict map's order is named.
-    """
-    going_on = ~np.isin(by_treatment, _values(AT_ANY_LOOK))
-    going_on[:, -1] = False
-    ships = (by_treatment == Reason.EFFICACY).any(axis=2)
-    tripped = (by_treatment == Reason.HARM_STOP).any(axis=2)
-    stopped = np.isin(by_treatment, _values(DOES_NOT_SHIP)).all(axis=2)
-    found: Codes = np.select(
-        [ships, going_on.any(axis=2) & ~tripped, stopped],
-        [np.int8(Reason.EFFICACY), np.int8(Reason.GOES_ON), by_treatment.min(axis=2)],
-        np.int8(Reason.INCONCLUSIVE),
-    )
-    return found
-
-
-def _values(reasons: frozenset[Reason]) -> Sequence[int]:
-    return sorted(int(reason) for reason in reasons)
 
 
 def _sign(measure: Measure) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from experiments.designs.design import Design
+from experiments.designs.design import Design, Measure
 from experiments.simulation.pairs import Floats, Pair
 
 
@@ -27,6 +27,16 @@ def judged_measures(design: Design) -> tuple[int, ...]:
     return tuple(index for index, measure in enumerate(design.measures) if measure.role in roles)
 
 
+def drawn_measures(design: Design) -> tuple[int, ...]:
+    """Those of them that can be drawn: all but harm stops without a baseline, which a design may leave open."""
+    return tuple(i for i in judged_measures(design) if _has_baseline(design.measures[i]))
+
+
 def deciding_measures(design: Design) -> tuple[int, ...]:
     """The primary and the must-hold guardrails."""
     return tuple(i for i in judged_measures(design) if design.measures[i].role != "harm-stop")
+
+
+def _has_baseline(measure: Measure) -> bool:
+    found = measure.baseline
+    return found is not None and (measure.metric.is_binary or found.sd is not None)

@@ -13,7 +13,7 @@ from experiments.simulation.characteristics import Characteristics, characterist
 from experiments.simulation.drawing import draw
 from experiments.simulation.resplitting import resplit
 from experiments.simulation.rule import Boundaries, Endings, boundaries_of, endings
-from experiments.simulation.samples import judged_measures
+from experiments.simulation.samples import drawn_measures, judged_measures
 from experiments.simulation.schedule import Schedule, schedule_of
 from experiments.simulation.truths import Truth, truths_of
 
@@ -176,7 +176,12 @@ def assumptions_of(design: Design) -> tuple[str, ...]:
         "Units fall to the arms by chance in the planned shares; allocation is tested over all units at every look, no outcome is "
         "missing, and every other check passes.",
     ]
-    judged = [design.measures[index] for index in judged_measures(design)]
+    judged = [design.measures[index] for index in drawn_measures(design)]
+    left_out = [design.measures[i].label for i in judged_measures(design) if i not in drawn_measures(design)]
+    if left_out:
+        found.append(
+            f"Without a baseline, harm stops cannot be drawn and never trip here: {', '.join(left_out)}."
+        )
     if any(not measure.metric.is_binary or measure.covariates for measure in judged):
         found.append(
             "Means, sums, counts, ratios and quantiles are normal with the baseline's standard deviation, estimated anew in each replay."
@@ -229,5 +234,6 @@ def _batch(
     replays: int,
     random: np.random.Generator,
 ) -> Endings:
-    sample = draw(design, judged_measures(design), truth.effects, schedule.units, replays, random)
-    return endings(design, sample, boundaries)
+    measures = drawn_measures(design)
+    sample = draw(design, measures, truth.effects, schedule.units, replays, random)
+    return endings(design, sample, boundaries, measures)

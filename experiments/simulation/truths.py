@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from experiments.designs.design import Design, Measure
+from experiments.simulation.samples import drawn_measures
 
 SUPERIORITY = ((-1.0, "−MDE"), (0.0, "0"), (0.5, "½ MDE"), (1.0, "MDE"), (2.0, "2 MDE"))
 NON_INFERIORITY = (
@@ -46,9 +47,8 @@ def truths_of(design: Design) -> tuple[Truth, ...]:
         _truth(design, name, size, None)
         for size, name in (NON_INFERIORITY if noninferiority else SUPERIORITY)
     ]
-    for index, measure in enumerate(design.measures):
-        if measure.role in {"must-hold", "harm-stop"}:
-            rows.append(_truth(design, f"{measure.label} at its margin", planned, index))
+    for index in drawn_measures(design)[1:]:
+        rows.append(_truth(design, f"{design.measures[index].label} at its margin", planned, index))
     return tuple(rows)
 
 

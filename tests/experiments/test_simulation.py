@@ -18,17 +18,18 @@ from analysis.effects import Effect, compare_means, compare_to_multiple
 from analysis.moments import Moments
 from analysis.proportions import Proportion, compare_proportions, compare_proportions_to_multiple
 from analysis.sequential import boundaries_at, group_sequential_design, stopping_probabilities
-from experiments.designs.design import Design
+from experiments.designs.design import Design, declare
+from experiments.designs.metrics import parse_catalogue
 from experiments.designs.sequential import efficacy_design, futility_design
 from experiments.simulation import Simulated, Simulation, Truth, simulate, truths_of
-from experiments.simulation.critical import critical_of, futility_of, sequence_critical
+from experiments.simulation.critical import critical_of, futility_of, holm_levels, sequence_critical
 from experiments.simulation.drawing import draw
 from experiments.simulation.pairs import Arm, Null, Pair, deviate, measured
-from experiments.simulation.rule import Reason, holm_levels, overall
+from experiments.simulation.reasons import Reason, overall
 from experiments.simulation.samples import judged_measures
 from experiments.simulation.schedule import schedule_of
 from experiments.simulation.validity import allocation_fails
-from tests.experiments.designs import NON_INFERIORITY, WRITTEN, design
+from tests.experiments.designs import CATALOGUE_TEXT, NON_INFERIORITY, WRITTEN, changed, design, yaml
 
 FOUR = """
 guardrails:
@@ -230,6 +231,15 @@ def test_truths_are_effects_in_the_metrics_own_units(
 def test_a_metric_of_which_less_is_better_improves_downwards() -> None:
     found = design(FEWER + "primary: {metric: errors, mde: {absolute: 0.01}}\n" + ALONE)
     assert dict(next(t for t in truths_of(found) if t.name == "MDE").effects) == {0: -0.01}
+
+
+def test_a_harm_stop_without_a_baseline_is_left_out_and_named() -> None:
+    stop = "{metric: novelty, margin: {absolute: 1}, role: harm-stop, burn_in: 2000, reason: one item in each visit}"
+    unlimited = parse_catalogue(CATALOGUE_TEXT.replace("unit: items}", "unit: items, cap: 50}"))
+    fields = changed(WRITTEN, yaml(f"guardrails: [{stop}]"))
+    found = simulate(declare(unlimited, **fields), replays=200)
+    assert [row.truth.name for row in found.rows] == ["−MDE", "0", "½ MDE", "MDE", "2 MDE"]
+    assert any("never trip here: novelty@1" in sentence for sentence in found.assumptions)
 
 
 # The looks

@@ -28,7 +28,8 @@ from experiments.readouts.past import as_past
 from experiments.readouts.readout import Look, Readout, Registration
 from experiments.simulation.drawing import draw
 from experiments.simulation.pairs import Arm, Floats
-from experiments.simulation.rule import Boundaries, Reason, boundaries_of, endings
+from experiments.simulation.reasons import Reason
+from experiments.simulation.rule import Boundaries, boundaries_of, endings
 from experiments.simulation.samples import Sample, judged_measures
 from experiments.simulation.schedule import schedule_of
 from tests.experiments.designs import NON_INFERIORITY, WRITTEN, design
