@@ -6,7 +6,7 @@ Rates are held against their bound with four Monte-Carlo standard errors, √(p(
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,16 @@ from analysis.sequential import boundaries_at, group_sequential_design, stopping
 from experiments.designs.design import Design, declare
 from experiments.designs.metrics import parse_catalogue
 from experiments.designs.sequential import efficacy_design, futility_design
+from experiments.readouts.validity import missingness_p_value
 from experiments.simulation import Simulated, Simulation, Truth, simulate, truths_of
 from experiments.simulation.critical import critical_of, futility_of, holm_levels, sequence_critical
-from experiments.simulation.drawing import draw
-from experiments.simulation.pairs import Arm, Null, Pair, deviate, measured
+from experiments.simulation.drawing import Drawn, draw
+from experiments.simulation.pairs import Arm, Floats, Null, Pair, deviate, measured
 from experiments.simulation.reasons import Reason, overall
+from experiments.simulation.rule import Boundaries, endings
 from experiments.simulation.samples import judged_measures
 from experiments.simulation.schedule import schedule_of
-from experiments.simulation.validity import allocation_fails
+from experiments.simulation.validity import allocation_fails, missingness_fails
 from tests.experiments.designs import CATALOGUE_TEXT, NON_INFERIORITY, WRITTEN, changed, design, yaml
 
 FOUR = """
@@ -355,6 +357,51 @@ def test_a_broken_allocation_is_found_and_a_sound_one_is_not() -> None:
     assert allocation_fails(found, rng.multinomial(8_000, (0.54, 0.46), (100, 1)).astype(float)).all()
 
 
+@dataclass(frozen=True)
+class WithMissing:
+    """A drawn sample in which some units have no value of the primary."""
+
+    drawn: Drawn
+    present: Floats
+
+    @property
+    def units(self) -> Floats:
+        return self.drawn.units
+
+    def with_value(self, measure: int) -> Floats | None:
+        return self.present if measure == 0 else None
+
+    def pair(self, measure: int, treatment: int) -> Pair:
+        return self.drawn.pair(measure, treatment)
+
+
+def test_missing_outcomes_by_arm_are_tested_as_in_a_readout() -> None:
+    found = design(FOUR)
+    _, sample = drawn(FOUR, {}, 300)
+    rng = np.random.default_rng(5)
+    odds = np.linspace(0.03, 0.045, 300)[:, None]  # from no difference to one that is sure to be found
+    rates = np.stack([np.full((300, 1), 0.03), odds], axis=2)
+    missing = rng.binomial(sample.units.astype(int), rates)
+    fails = missingness_fails(found, WithMissing(sample, sample.units - missing))
+    level = 0.1 * found.written.validity.alpha / 4
+    for replay in range(300):
+        units = [int(n) for n in sample.units[replay, 0]]
+        p_value = missingness_p_value(missing[replay, 0].tolist(), units)
+        assert p_value is not None
+        assert fails[replay, 0] == (p_value < level)
+    assert 0.1 < fails.mean() < 0.9
+
+
+def test_a_metric_that_too_many_units_lack_is_not_measured() -> None:
+    found = design(FOUR + "rules: {max_missing: 20%}")
+    _, sample = drawn(FOUR, {0: 0.015}, 50)
+    none = Boundaries({}, None)
+    for share, reasons in ((0.79, {Reason.INCONCLUSIVE}), (0.81, {Reason.EFFICACY, Reason.INCONCLUSIVE})):
+        present = np.ceil(sample.units * share)
+        ended = endings(found, WithMissing(sample, present), none)
+        assert set(ended.reason.tolist()) == reasons
+
+
 # The tests, against the analysis package
 
 
@@ -430,6 +477,15 @@ def test_a_boundary_expanded_around_the_plan_has_nearly_the_level_of_that_found_
         assert found == pytest.approx(exact.nominal, abs=allowed)
         lower = np.array([-np.inf if bound is None else bound for bound in exact.futility or ()])
         assert ndtr(futile.at(moved[None])[0]) == pytest.approx(ndtr(lower), abs=20 * allowed)
+
+
+def test_a_look_that_may_spend_next_to_nothing_decides_nothing() -> None:
+    early = (0.05, 0.5, 1.0)
+    plan = group_sequential_design("lan-demets-obf", 0.05, early, 2)
+    found = critical_of(plan, early).at(np.array([early]))[0]
+    assert plan.critical[0] < math.inf
+    assert found[0] == math.inf
+    assert found[1:] == pytest.approx(plan.critical[1:])
 
 
 def test_a_boundary_at_the_planned_information_is_the_design_s_own() -> None:

@@ -176,6 +176,25 @@ def test_missing_outcomes_are_counted_by_arm(tmp_path: Path) -> None:
     assert isinstance(sample, Resplit)
 
 
+def test_a_unit_without_history_has_a_value_though_it_takes_no_part_in_the_adjustment(tmp_path: Path) -> None:
+    frames = past_logs()
+    logged = frames["outcomes"]
+    first = frames["assignments"].set_index("unit").assigned_at
+    before = (logged.event == "pay") & (logged.occurred_at.to_numpy() < first.loc[logged.unit].to_numpy())
+    newcomers = logged.unit.isin(frames["assignments"].unit[::4])
+    frames["outcomes"] = logged[~(before & newcomers)]
+    basket = {
+        "metric": "basket",
+        "mde": 0.5,
+        "covariates": [{"metric": "basket"}],
+        "without_history": "exclude",
+    }
+    trial = trial_of(tmp_path, frames, primary=basket)
+    buckets = scan(trial.design, trial.sources, trial.outcomes)
+    assert buckets.gathered[0].n.sum() == UNITS * 3 / 4
+    assert buckets.with_value[0].sum() == UNITS
+
+
 def test_too_few_units_are_refused(tmp_path: Path) -> None:
     frames = past_logs()
     frames["assignments"] = frames["assignments"].iloc[:5_000]
