@@ -59,7 +59,7 @@ def path_of(
     )
     before = [found for one in tests.past if (found := one.point(path)) is not None]
     path = path.model_copy(update={"points": (*before, point)})
-    return path.model_copy(update=_stagewise(path, at, effect))
+    return path.model_copy(update=_stagewise(path, at, effect, futility))
 
 
 def _futility_bounds(tests: LookTests) -> tuple[float | None, ...] | None:
@@ -92,10 +92,14 @@ def _planned(tests: LookTests, at: AtLook, measure: Measure) -> tuple[PlannedLoo
     )
 
 
-def _stagewise(path: SequentialPath, at: AtLook, effect: Effect) -> dict[str, object]:
+def _stagewise(
+    path: SequentialPath, at: AtLook, effect: Effect, futility: tuple[float | None, ...] | None
+) -> dict[str, object]:
     """Inference by the stage-wise order once nothing follows; the caller drops it where the experiment goes on."""
     if at.boundaries is None or at.boundary is None:
         return {"not_computed": "a confidence sequence needs none: its interval holds at every look"}
+    if path.role != "primary":
+        return {"not_computed": "a guardrail does not order the stops; its repeated interval decides"}
     if at.z is None or effect.standard_error is None or effect.statistic is None:
         return {"not_computed": effect.not_computed or "no standard error"}
     crossed = [
@@ -111,8 +115,20 @@ def _stagewise(path: SequentialPath, at: AtLook, effect: Effect) -> dict[str, ob
     if abs(at.z) > LARGEST_Z:
         return {"not_computed": f"z = {at.z:.1f} at the stop is beyond {LARGEST_Z:g}"}
     bounds = at.boundaries
+    before = (
+        None
+        if futility is None
+        else tuple(b for b in futility[: len(bounds.information) - 1] if b is not None)
+    )
+    binding = at.boundary.binding
     found = stagewise_inference(
-        bounds.information, bounds.critical, at.z, path.alpha, path.sides, _binding_futility(at)
+        bounds.information,
+        bounds.critical,
+        at.z,
+        path.alpha,
+        path.sides,
+        before if binding else None,
+        None if binding else before,
     )
     unit = effect.standard_error * math.sqrt(bounds.information[-1])
     if effect.scale == "relative":
@@ -136,10 +152,3 @@ def going_on(path: SequentialPath) -> SequentialPath:
             "not_computed": "the test has not stopped",
         }
     )
-
-
-def _binding_futility(at: AtLook) -> tuple[float, ...] | None:
-    if at.boundary is None or at.boundaries is None or not at.boundary.binding:
-        return None
-    bounds = at.boundaries.futility
-    return None if bounds is None else tuple(bound for bound in bounds[:-1] if bound is not None)
