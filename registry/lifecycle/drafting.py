@@ -1,12 +1,13 @@
 """From an idea to a plan under review: draft, submit, take back, request changes, withdraw, clone."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
 from registry.actors import Role
 from registry.acts import Act, act, load_experiment
+from registry.canonical import Document, sha256_of
 from registry.database import Registry
 from registry.lifecycle.checks import (
     close,
@@ -20,7 +21,24 @@ from registry.lifecycle.states import permit
 from registry.records import Experiment, Plan, State
 from registry.tables import experiments
 
+UNFINISHED: Final = "unfinished/1"
+"""Schema of a draft that is no complete design yet: its text is kept, and there is no plan to review or lock."""
+
 _NEW = "new experiment"
+
+
+def unfinished(written: str, title: str, administrative: Document | None = None) -> Plan:
+    """What is saved of a text that is no complete design yet.
+
+    It can be saved and gone on with by its owner, and not be submitted; so nobody can lock it.
+    """
+    material: Document = {"schema": UNFINISHED}
+    return Plan(material, dict(administrative or {}), sha256_of(material), written, title)
+
+
+def is_unfinished(material: Document) -> bool:
+    """Whether a saved draft is no complete design yet."""
+    return material.get("schema") == UNFINISHED
 
 
 def create_draft(registry: Registry, actor: str, plan: Plan, *, kind: str = "ab") -> Experiment:
@@ -76,7 +94,14 @@ def submit(
             )
         else:
             note_unfit_reviewer(doing, current, named)
-        note_clashes(doing, current.id, current.title, plan_of(doing, current))
+        plan = plan_of(doing, current)
+        if is_unfinished(plan.material):
+            doing.object(
+                f"{current.id} is not a complete design yet.",
+                when_possible="once its text passes the check of a design.",
+                what_to_do="Answer what is still open, and mend what the check lists. The draft is kept.",
+            )
+        note_clashes(doing, current.id, current.title, plan)
         doing.refuse_if_objections()
         doing.change_experiment(state=State.IN_REVIEW, reviewer=named)
         doing.facts = {"sha256": current.draft_sha256, "reviewer": named}
