@@ -1,4 +1,4 @@
-"""One act: its checks, its writes and its ledger record, saved together or not at all.
+"""One act: its checks, its writes, its ledger record and its notices, saved together or not at all.
 
 Every change of a row goes through an `Act`, which applies it and writes it into the record. The tables and
 the ledger can therefore differ only when somebody went behind the registry's back, and
@@ -21,6 +21,8 @@ from registry.canonical import sha256_of_text
 from registry.clock import instant
 from registry.database import Registry
 from registry.errors import Conflict, Problem, Refused, Unknown
+from registry.events import announce
+from registry.ledger import Entry
 from registry.records import Experiment, Label, experiment_from
 from registry.tables import documents, experiments
 from registry.words import state_in_words
@@ -158,7 +160,7 @@ def act(
                 yield doing
                 if doing.summary is None:
                     return
-                _record(registry, doing)
+                announce(doing, _record(registry, doing))
                 head = ledger.head(connection)
             anchor.write(head)
     except (Refused, Conflict) as no:
@@ -186,10 +188,10 @@ def load_experiment(connection: Connection, id: str) -> Experiment:
     return experiment_from(row)
 
 
-def _record(registry: Registry, doing: Act) -> None:
+def _record(registry: Registry, doing: Act) -> Entry:
     if doing.summary is None or doing.role is None:
         raise ValueError(f"{doing.verb}: an act needs a summary and the role it is done in")
-    ledger.append(
+    return ledger.append(
         doing.connection,
         key=registry.key,
         at=doing.at,

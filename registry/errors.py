@@ -84,5 +84,9 @@ class LedgerKeyError(RegistryError):
     """The key that is set and the key the ledger was written with do not fit."""
 
 
+class ClaimLost(RegistryError):  # noqa: N818
+    """The job is no longer this worker's: it was cancelled, or given to another after too long a silence."""
+
+
 class AnchorNotWritten(RegistryError):  # noqa: N818
     """The act is recorded, but the line that witnesses it outside the database could not be written."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -200,6 +201,72 @@ ledger = Table(
     Index("ix_ledger_at", "at"),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _NAME, primary_key=True),
+    Column("person", _NAME, ForeignKey("people.id"), nullable=False, index=True),
+    Column("name", _NAME, nullable=False),
+    Column("sha256", _HASH, nullable=False, unique=True),
+    Column("issued_by", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("issued_at", _TIME, nullable=False),
+    Column("expires_at", _TIME, nullable=False),
+    Column("revoked_by", _NAME, ForeignKey("people.id")),
+    Column("revoked_at", _TIME),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("format", _NAME, nullable=False),
+    Column("secret_variable", _NAME),
+    Column("active", Boolean, nullable=False),
+    Column("added_by", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("added_at", _TIME, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", _NAME, nullable=False),
+    Column("entity", _NAME, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("state", _NAME, nullable=False, index=True),
+    Column("requested_by", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("requested_at", _TIME, nullable=False),
+    Column("claimed_by", _NAME),
+    Column("heartbeat_at", _TIME),
+    Column("attempts", Integer, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("progress_text", Text, nullable=False),
+    Column("finished_at", _TIME),
+    Column("result", JSON),
+    Column("error", Text),
+    Index("ix_jobs_entity_id", "entity", "id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("webhook", _NAME, nullable=False, index=True),
+    Column("key", _NAME, nullable=False),
+    Column("event", _NAME, nullable=False),
+    Column("entity", _NAME, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", _NAME, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("due_at", _TIME, nullable=False),
+    Column("attempts", JSON, nullable=False),
+    Column("claimed", Integer, nullable=False),
+    Index("ix_deliveries_state_due_at", "state", "due_at"),
+    Index("ix_deliveries_key_webhook", "key", "webhook", unique=True),
+)
+
 APPEND_ONLY: Final = (ledger, documents, plans)
 """Tables whose rows the database itself refuses to change or delete."""
 
@@ -214,5 +281,11 @@ VOUCHED: Final = (
     decisions,
     reservations,
     documents,
+    tokens,
+    webhooks,
 )
 """Tables whose every row must be what the ledger says it is."""
+
+OPERATIONAL: Final = (jobs, deliveries)
+"""Tables that say how far work and notices have come. Nothing about an experiment rests on them and the ledger does not
+vouch for their rows: only that somebody asked for a job is a record."""

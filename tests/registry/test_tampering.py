@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from registry import ledger, lifecycle, membership, store
+from registry import ledger, lifecycle, membership, outbox, store, tokens
 from registry.actors import Role
 from registry.acts import act
 from registry.database import Registry
@@ -41,6 +41,8 @@ def life(team: Any) -> Any:
         doing.role = Role.ADMIN
         doing.insert(properties, {"name": "colour", "value": "blue"})
         doing.summary = "So that the table of properties has a row to be changed."
+    tokens.create(team.registry, "mira", "laptop")
+    outbox.add_webhook(team.registry, "ada", "team", "https://example.org/hook", secret_variable="SECRET")
     assert verify(team.registry).ok
     return team
 

@@ -1,0 +1,112 @@
+"""Who may ask for which job, and with which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from registry.actors import Role
+from registry.records import Experiment, State
+
+if TYPE_CHECKING:
+    from registry.acts import Act
+
+
+class Kind(StrEnum):
+    """What can be asked for."""
+
+    HEALTH = "health"
+    LOOK_STATUS = "look-status"
+    LOOK = "look"
+    WATCH = "watch"
+    SIMULATE = "simulate"
+    SOURCE_CHECK = "source-check"
+
+
+AWAITING_A_LOOK: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.MATURE)
+
+DEFAULTS: Final[Mapping[Kind, Mapping[str, int]]] = {Kind.SIMULATE: {"replays": 2_000, "seed": 1}}
+RANGES: Final = {"replays": (1, 100_000), "seed": (0, 2**31 - 1)}
+"""Parameters of jobs, each a whole number: smallest and largest."""
+
+_SIMULATES: Final = (Role.ANALYST, Role.REVIEWER, Role.DECIDER)
+_CHECKS_SOURCES: Final = (Role.ANALYST, Role.DATA_STEWARD, Role.ADMIN)
+
+
+def asked(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a job with its defaults.
+
+    Raises:
+        ValueError: every one that is not allowed.
+    """
+    known = DEFAULTS.get(kind, {})
+    problems = [
+        f"{name}: not a parameter of {kind}; allowed: {', '.join(known) or 'none'}"
+        for name in parameters
+        if name not in known
+    ]
+    given = {**known, **{name: value for name, value in parameters.items() if name in known}}
+    for name, value in given.items():
+        low, high = RANGES[name]
+        if type(value) is not int or not low <= value <= high:
+            problems.append(f"{name}: {value!r} is not allowed; give a whole number from {low} to {high}")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return given
+
+
+def note_objections(doing: Act, kind: Kind) -> Role:
+    """Note why this actor may not have this job now; gives the role in which it is asked for.
+
+    Health and looks' standing are for everybody who is here. A look is its owner's, or Fairtrial's own on schedule.
+    """
+    if kind is Kind.SOURCE_CHECK:
+        return _one_of(doing, _CHECKS_SOURCES, "check a source")
+    experiment = doing.experiment(None)
+    if kind is Kind.SIMULATE:
+        return _one_of(doing, _SIMULATES, "simulate a design")
+    if experiment.plan_version == 0:
+        doing.object(
+            f"{experiment.id} has no locked plan yet.",
+            when_possible="once it is registered.",
+            what_to_do="Send it to its reviewer.",
+        )
+    if kind is Kind.LOOK:
+        return _looks(doing, experiment)
+    return _any_role(doing)
+
+
+def _looks(doing: Act, experiment: Experiment) -> Role:
+    system = doing.actor.has(Role.SYSTEM)
+    owner = doing.actor.id == experiment.owner and doing.actor.has(Role.ANALYST)
+    if not system and not owner:
+        doing.object(
+            f"Only the owner or Fairtrial itself may ask for a look at {experiment.id}; {doing.actor.id} is neither.",
+            when_possible=f"for the owner ({experiment.owner}).",
+            what_to_do=f"Ask {experiment.owner}.",
+        )
+    if experiment.plan_version and experiment.state not in AWAITING_A_LOOK:
+        doing.object(
+            f"{experiment.id} awaits no look: it is {experiment.state.value.replace('_', ' ')}.",
+            when_possible="while it runs.",
+            what_to_do="Read its released readout.",
+        )
+    return Role.SYSTEM if system else Role.ANALYST
+
+
+def _one_of(doing: Act, roles: tuple[Role, ...], what: str) -> Role:
+    held = next((role for role in (*roles, Role.SYSTEM) if doing.actor.has(role)), None)
+    if held is None:
+        names = " or ".join(role.value.lower() for role in roles)
+        doing.object(
+            f"Only somebody with the role {names} may {what}; {doing.actor.id} has none of them.",
+            when_possible=f"for an {names}.",
+            what_to_do="Ask one of them, or an admin for the role.",
+        )
+        return _any_role(doing)
+    return held
+
+
+def _any_role(doing: Act) -> Role:
+    return min(doing.actor.roles, default=Role.VIEWER)

@@ -1,0 +1,413 @@
+"""Work that takes time: people ask for it here, a worker claims it, says how far it has come, and leaves what it found.
+
+Jobs are operational. The ledger records that somebody asked, and whatever a job does to an experiment is an act of its own;
+the rows here are not vouched for, and nothing rests on them. What a job leaves behind has a closed vocabulary without
+outcomes (`registry.findings`), for everybody may read it before the look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
+
+from registry.actors import Role
+from registry.acts import act
+from registry.asking import Kind, asked, note_objections
+from registry.canonical import canonical_json
+from registry.clock import Clock, SystemClock, instant, parse_instant
+from registry.database import Registry
+from registry.errors import ClaimLost, Unknown
+from registry.events import announce_finding
+from registry.tables import jobs
+
+if TYPE_CHECKING:
+    from registry.findings import Finding
+
+__all__ = [
+    "Job",
+    "JobState",
+    "Kind",
+    "cancel",
+    "claim",
+    "fail",
+    "find",
+    "finish",
+    "give_back",
+    "jobs_of",
+    "latest",
+    "progress",
+    "request",
+    "silent",
+    "unfinished",
+]
+
+MACHINE: Final = SystemClock()
+"""Tells whether a worker is still alive. A simulated clock may stand still; a worker that does is dead."""
+
+STALE_AFTER: Final = timedelta(seconds=60)
+"""A job whose worker has been silent for so long is given to another."""
+
+MOST_ATTEMPTS: Final = 3
+"""A job at which so many workers died fails: it would kill the next one too."""
+
+LONGEST_TEXT: Final = 2_000
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)
+READS_OUTCOMES: Final = frozenset({Kind.LOOK, Kind.WATCH})
+"""Kinds that are not broken off once they run: a look that is open is finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work.
+
+    Attributes:
+        entity: the experiment's id; of a source check, the source's name.
+        requested_at, finished_at: by the registry's clock.
+        heartbeat_at: by the machine's clock: when its worker was last heard of.
+        attempts: how many workers have begun it.
+        progress: 0 to 1.
+        result: what it found, without outcomes; None until it is done.
+        error: why it failed, in words for people.
+    """
+
+    id: int
+    kind: Kind
+    entity: str
+    parameters: Mapping[str, Any]
+    state: JobState
+    requested_by: str
+    requested_at: datetime
+    claimed_by: str | None
+    heartbeat_at: datetime | None
+    attempts: int
+    progress: float
+    progress_text: str
+    finished_at: datetime | None
+    result: Mapping[str, Any] | None
+    error: str | None
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in UNFINISHED
+
+
+def request(
+    registry: Registry, actor: str, kind: Kind | str, entity: str, parameters: Mapping[str, Any] | None = None
+) -> Job:
+    """Ask for a job; one that is equal and not finished yet is given instead of a second one.
+
+    Raises:
+        ValueError: a kind or parameters there are not.
+        Refused: the actor may not ask for this, or not now.
+        Unknown: no such experiment.
+    """
+    wanted = Kind(kind)
+    given = asked(wanted, parameters or {})
+    with act(registry, actor, f"ask for {wanted}", entity) as doing:
+        doing.role = note_objections(doing, wanted)
+        doing.refuse_if_objections()
+        waiting = _equal(doing.connection, wanted, entity, given)
+        if waiting is not None:
+            return waiting
+        id = (doing.connection.execute(select(func.max(jobs.c.id))).scalar_one() or 0) + 1
+        row = {
+            "id": id,
+            "kind": wanted.value,
+            "entity": entity,
+            "parameters": given,
+            "state": JobState.QUEUED.value,
+            "requested_by": doing.actor.id,
+            "requested_at": doing.at,
+            "attempts": 0,
+            "progress": 0.0,
+            "progress_text": "Waiting for a worker",
+        }
+        doing.connection.execute(insert(jobs).values(row))
+        doing.facts = {"job": id, "parameters": given}
+        doing.summary = f"Asked for {wanted} of {entity} (job {id})."
+    return find(registry, id)
+
+
+def cancel(registry: Registry, actor: str, id: int) -> Job:
+    """Take a job back: whoever asked for it, or an admin. Once outcomes are being read it is finished."""
+    job = find(registry, id)
+    with act(registry, actor, "cancel job", job.entity) as doing:
+        job = _job(doing.connection, id)
+        doing.role = (
+            Role.ADMIN if doing.actor.has(Role.ADMIN) else min(doing.actor.roles, default=Role.VIEWER)
+        )
+        if actor != job.requested_by and not doing.actor.has(Role.ADMIN):
+            doing.object(
+                f"Job {id} was asked for by {job.requested_by}.",
+                when_possible=f"for {job.requested_by}, or an admin.",
+                what_to_do=f"Ask {job.requested_by}.",
+            )
+        if not job.unfinished:
+            doing.object(
+                f"Job {id} is {job.state}.",
+                when_possible="while it waits or runs.",
+                what_to_do="Nothing: it has ended.",
+            )
+        elif job.state is JobState.RUNNING and job.kind in READS_OUTCOMES:
+            doing.object(
+                f"Job {id} is reading outcomes: what is opened is sealed.",
+                when_possible="while it waits.",
+                what_to_do="Wait until it is done.",
+            )
+        doing.refuse_if_objections()
+        doing.connection.execute(
+            update(jobs)
+            .where(jobs.c.id == id)
+            .values(state=JobState.CANCELLED.value, finished_at=doing.at, progress_text="Cancelled")
+        )
+        doing.facts = {"job": id}
+        doing.summary = f"Cancelled {job.kind} of {job.entity} (job {id})."
+    return find(registry, id)
+
+
+def claim(
+    registry: Registry, worker: str, kinds: Iterable[Kind] = tuple(Kind), *, machine: Clock = MACHINE
+) -> Job | None:
+    """Take the oldest job that waits, or whose worker has fallen silent; None when there is none.
+
+    Of several workers that ask at once each job goes to one. `Job.attempts` above 1 tells that a worker died over it.
+    """
+    wanted = [Kind(kind).value for kind in kinds]
+    with registry.reading() as connection:  # an idle worker keeps nobody from writing
+        if _waiting(connection, wanted, machine) is None:
+            return None
+    with registry.writing() as connection:
+        while (job := _waiting(connection, wanted, machine)) is not None:
+            if job.attempts < MOST_ATTEMPTS:
+                values = {
+                    "state": JobState.RUNNING.value,
+                    "claimed_by": worker,
+                    "heartbeat_at": instant(machine.now()),
+                    "attempts": job.attempts + 1,
+                    "progress": 0.0,
+                    "progress_text": "Begun" if job.attempts == 0 else "Begun again: its worker fell silent",
+                }
+                connection.execute(update(jobs).where(jobs.c.id == job.id).values(values))
+                return _job(connection, job.id)
+            said = (
+                f"{job.attempts} workers fell silent over it, the last was {job.claimed_by}. Look into the worker's log "
+                "and its memory, then ask again."
+            )
+            _end(connection, job.id, JobState.FAILED, registry, error=said)
+    return None
+
+
+def progress(
+    registry: Registry,
+    job: int,
+    worker: str,
+    share: float | None = None,
+    text: str | None = None,
+    *,
+    machine: Clock = MACHINE,
+) -> None:
+    """Say that the worker is alive, and how far it has come if given.
+
+    Raises:
+        ClaimLost: the job is no longer this worker's.
+    """
+    values: dict[str, Any] = {"heartbeat_at": instant(machine.now())}
+    if share is not None:
+        values["progress"] = min(max(share, 0.0), 1.0)
+    if text is not None:
+        values["progress_text"] = text[:LONGEST_TEXT]
+    with registry.writing() as connection:
+        _check_claim(connection, job, worker)
+        connection.execute(update(jobs).where(jobs.c.id == job).values(values))
+
+
+def finish(registry: Registry, job: int, worker: str, finding: Finding) -> Job:
+    """Leave what was found, and announce what it changes: a check that failed or recovered, a look that came due.
+
+    Raises:
+        ClaimLost: the job is no longer this worker's.
+        TypeError: for anything but the finding of this kind of job, which is what keeps outcomes out.
+    """
+    from registry.findings import FINDINGS
+
+    with registry.writing() as connection:
+        done = _check_claim(connection, job, worker)
+        if type(finding) is not FINDINGS[done.kind]:
+            raise TypeError(
+                f"job {job}: {type(finding).__name__} is not allowed; {done.kind} finds {FINDINGS[done.kind].__name__}"
+            )
+        result = finding.model_dump(mode="json", by_alias=True)
+        before = _latest(connection, done.entity, done.kind, (JobState.DONE,))
+        announce_finding(
+            connection,
+            job=job,
+            kind=done.kind,
+            experiment=done.entity,
+            at=instant(registry.clock.now()),
+            simulated=registry.clock.simulated,
+            found=result,
+            before=None if before is None else before.result,
+        )
+        _end(connection, job, JobState.DONE, registry, result=result)
+    return find(registry, job)
+
+
+def fail(registry: Registry, job: int, worker: str, error: str) -> Job:
+    """Leave why it failed, in words for people.
+
+    Raises:
+        ClaimLost: the job is no longer this worker's.
+    """
+    with registry.writing() as connection:
+        _check_claim(connection, job, worker)
+        _end(connection, job, JobState.FAILED, registry, error=error[:LONGEST_TEXT])
+    return find(registry, job)
+
+
+def give_back(registry: Registry, job: int, worker: str) -> Job:
+    """Put a job back that was begun and broken off in good order; the attempt does not count.
+
+    Raises:
+        ClaimLost: the job is no longer this worker's.
+    """
+    with registry.writing() as connection:
+        begun = _check_claim(connection, job, worker)
+        values = {
+            "state": JobState.QUEUED.value,
+            "claimed_by": None,
+            "heartbeat_at": None,
+            "attempts": begun.attempts - 1,
+            "progress": 0.0,
+            "progress_text": "Waiting for a worker",
+        }
+        connection.execute(update(jobs).where(jobs.c.id == job).values(values))
+    return find(registry, job)
+
+
+def find(registry: Registry, id: int) -> Job:
+    """A job by its number.
+
+    Raises:
+        Unknown: when there is none.
+    """
+    with registry.reading() as connection:
+        return _job(connection, id)
+
+
+def jobs_of(registry: Registry, entity: str, limit: int = 50) -> tuple[Job, ...]:
+    """The jobs of an experiment or a source, newest first."""
+    query = select(jobs).where(jobs.c.entity == entity).order_by(jobs.c.id.desc()).limit(limit)
+    with registry.reading() as connection:
+        return tuple(_from(row) for row in connection.execute(query).mappings())
+
+
+def unfinished(registry: Registry) -> tuple[Job, ...]:
+    """Every job that waits or runs, oldest first."""
+    query = select(jobs).where(jobs.c.state.in_(UNFINISHED)).order_by(jobs.c.id)
+    with registry.reading() as connection:
+        return tuple(_from(row) for row in connection.execute(query).mappings())
+
+
+def latest(
+    registry: Registry, entity: str, kind: Kind | str, states: Iterable[JobState] = tuple(JobState)
+) -> Job | None:
+    """The newest job of a kind, in one of these states; None when there is none."""
+    with registry.reading() as connection:
+        return _latest(connection, entity, Kind(kind), tuple(states))
+
+
+def silent(job: Job, *, machine: Clock = MACHINE) -> bool:
+    """Whether a running job's worker has not been heard of for so long that another may take it."""
+    heard = job.heartbeat_at
+    return job.state is JobState.RUNNING and heard is not None and machine.now() - heard > STALE_AFTER
+
+
+def _latest(connection: Connection, entity: str, kind: Kind, states: tuple[JobState, ...]) -> Job | None:
+    query = (
+        select(jobs)
+        .where(jobs.c.entity == entity, jobs.c.kind == kind.value, jobs.c.state.in_(states))
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _from(row)
+
+
+def _waiting(connection: Connection, kinds: list[str], machine: Clock) -> Job | None:
+    silent_since = instant(machine.now() - STALE_AFTER)
+    taken = and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat_at < silent_since)
+    query = (
+        select(jobs)
+        .where(jobs.c.kind.in_(kinds), or_(jobs.c.state == JobState.QUEUED.value, taken))
+        .order_by(jobs.c.id)
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _from(row)
+
+
+def _equal(connection: Connection, kind: Kind, entity: str, parameters: Mapping[str, Any]) -> Job | None:
+    query = select(jobs).where(
+        jobs.c.entity == entity, jobs.c.kind == kind.value, jobs.c.state.in_(UNFINISHED)
+    )
+    found = (_from(row) for row in connection.execute(query.order_by(jobs.c.id)).mappings())
+    return next(
+        (job for job in found if canonical_json(job.parameters) == canonical_json(dict(parameters))), None
+    )
+
+
+def _job(connection: Connection, id: int) -> Job:
+    row = connection.execute(select(jobs).where(jobs.c.id == id)).mappings().one_or_none()
+    if row is None:
+        raise Unknown(f"there is no job {id}")
+    return _from(row)
+
+
+def _check_claim(connection: Connection, id: int, worker: str) -> Job:
+    job = _job(connection, id)
+    if job.state is not JobState.RUNNING or job.claimed_by != worker:
+        raise ClaimLost(f"job {id} is {job.state} and not {worker}'s; nothing of it was saved")
+    return job
+
+
+def _end(
+    connection: Connection,
+    id: int,
+    state: JobState,
+    registry: Registry,
+    *,
+    result: Mapping[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    values: dict[str, Any] = {
+        "state": state.value,
+        "finished_at": instant(registry.clock.now()),
+        "error": error,
+    }
+    if result is not None:
+        values |= {"result": dict(result), "progress": 1.0}
+    values["progress_text"] = "Done" if state is JobState.DONE else "Failed"
+    connection.execute(update(jobs).where(jobs.c.id == id).values(values))
+
+
+def _from(row: RowMapping) -> Job:
+    values: dict[str, Any] = {name: row[name] for name in Job.__slots__}
+    for name in ("requested_at", "heartbeat_at", "finished_at"):
+        values[name] = None if row[name] is None else parse_instant(row[name])
+    values["kind"], values["state"] = Kind(row["kind"]), JobState(row["state"])
+    return Job(**values)
