@@ -1,0 +1,82 @@
+"""Acts from the page: done by the registry or refused by it, never twice, and never on something that has changed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from app.screens.experiment import marks
+from app.screens.frame import refusal
+from experiments.forms.problems import Invalid
+from registry.errors import Conflict, Refused, RegistryError
+from registry.lifecycle.checks import MINIMUM_REASON
+
+_DONE: Final = "experiment.done"
+_PRESSED: Final = "pressed."
+
+
+def button(
+    label: str,
+    key: str,
+    revision: int,
+    *,
+    why_not: str | None = None,
+    primary: bool = False,
+    in_form: bool = False,
+) -> int | None:
+    """A button for an act; gives the revision that was on the page when it was pressed, else None.
+
+    Args:
+        revision: of the experiment as it is drawn now.
+        why_not: why the act is not possible; it then stands beside a button that cannot be pressed.
+    """
+    draw = st.form_submit_button if in_form else st.button
+    pressed = draw(
+        label,
+        key=key,
+        disabled=why_not is not None,
+        type="primary" if primary else "secondary",
+        on_click=_note,
+        args=(key, revision),
+    )
+    if why_not is not None:
+        marks.words(f"{label}: {why_not}", muted=True)
+    if not pressed:
+        return None
+    seen: int = st.session_state.pop(_PRESSED + key, revision)
+    return seen
+
+
+def reason(label: str, what: str, key: str, why_not: str | None = None) -> str:
+    """A field for the reason of an act, with the length it needs."""
+    needed = MINIMUM_REASON[what]
+    typed = st.text_area(f"{label} (at least {needed} characters)", key=key, disabled=why_not is not None)
+    return typed or ""
+
+
+def attempt(act: Callable[[], object], said: str) -> None:
+    """Do an act and draw the page anew; a refusal is said in words, and what was typed stays."""
+    try:
+        act()
+    except Refused as refused:
+        refusal(refused)
+    except Conflict as conflict:
+        st.warning(f"{conflict} What you wrote is still here.")
+    except (Invalid, RegistryError) as error:
+        st.error(f"{error} Nothing was changed, and what you wrote is still here.")
+    else:
+        st.session_state[_DONE] = said
+        st.rerun()
+
+
+def say_what_was_done() -> None:
+    """Once after an act: that it was done."""
+    said = st.session_state.pop(_DONE, None)
+    if said is not None:
+        st.success(said)
+
+
+def _note(key: str, revision: int) -> None:
+    st.session_state[_PRESSED + key] = revision

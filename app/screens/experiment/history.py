@@ -1,0 +1,153 @@
+"""History: the plan's versions with their differences, what was proposed, every record, and a clone to begin anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from app.export.blocks import table
+from app.screens.experiment import marks
+from app.screens.experiment.acting import attempt, button, reason
+from app.screens.experiment.opened import Opened
+from app.views_experiment.gates import why_not
+from app.views_experiment.history import (
+    Changed,
+    proposal_facts,
+    proposed_changes,
+    records_of,
+    versions_of,
+)
+from experiments.logs.sources import load_sources
+from registry import lifecycle
+from registry.lifecycle import Exposure
+from registry.lifecycle.proposals import AMENDMENT
+from registry.looks import exposure_of
+from registry.records import Proposal
+
+FEW = 20
+"""Records up to which they are a table that screen readers know; more go into a grid that scrolls."""
+
+
+def history(opened: Opened) -> None:
+    """Draw the tab."""
+    _versions(opened)
+    _proposals(opened)
+    _records(opened)
+    _clone(opened)
+
+
+def changes_table(changes: Sequence[Changed], caption: str) -> None:
+    """Field by field what differs."""
+    rows = [{"Field": one.field, "What": one.what, "Before": one.old, "After": one.new} for one in changes]
+    marks.table(table(caption, rows))
+
+
+def exposure_now(opened: Opened) -> Exposure:
+    """What the assignment and exposure logs say now. Outcome logs are not asked: this process opens none.
+
+    Raises:
+        Invalid: a log that is there cannot be read.
+        ValueError: there is no design to ask for.
+    """
+    if opened.design is None:
+        raise ValueError(f"{opened.id}: the plan does not resolve to a design; {opened.why_no_design}")
+    return exposure_of(opened.design, load_sources(opened.here.settings.sources), None)
+
+
+def _versions(opened: Opened) -> None:
+    st.subheader("Plan", anchor="plan-versions")
+    versions = versions_of(opened.dossier)
+    if not versions:
+        marks.words("No version is locked yet.")
+    for version in versions:
+        current = " (current)" if version is versions[-1] else ""
+        marks.words(f"Version {version.number}{current}")
+        marks.facts([*version.facts, ("SHA-256", version.sha256)])
+        if version.changes:
+            changes_table(
+                version.changes, f"What version {version.number} changed of version {version.number - 1}"
+            )
+    if len(versions) == 1:
+        marks.words("The plan was not amended.")
+
+
+def _proposals(opened: Opened) -> None:
+    if not opened.dossier.proposals:
+        return
+    st.subheader("Proposals", anchor="proposals")
+    for proposal in reversed(opened.dossier.proposals):
+        marks.words(f"Proposal {proposal.number}: {proposal.kind}")
+        marks.facts(proposal_facts(proposal))
+        if changes := proposed_changes(proposal):
+            changes_table(changes, "What it would change")
+        if proposal.kind == AMENDMENT and proposal.status == "open":
+            _settle(opened, proposal)
+
+
+def _settle(opened: Opened, proposal: Proposal) -> None:
+    person, current = opened.me.person, opened.dossier.experiment
+    approve = why_not(person, current, "approve amendment")
+    if approve is None and proposal.proposed_by == person.id and not person.one_person:
+        approve = "you proposed it: a second person is needed."
+    reject = why_not(person, current, "reject amendment")
+    marks.words(
+        "Its timing class is computed again, from the logs, at the moment it is approved.", muted=True
+    )
+    registry, me = opened.here.registry, opened.me.id
+    seen = button("Approve the amendment", "amend.approve", opened.revision, why_not=approve)
+    if seen is not None:
+        attempt(
+            lambda: lifecycle.approve_amendment(registry, me, opened.id, exposure_now(opened), seen=seen),
+            "Approved: the plan has a new version.",
+        )
+    with st.form("amend.reject", enter_to_submit=False):
+        text = reason("Why it is rejected", "reject", "amend.reason", reject)
+        back = button(
+            "Reject the amendment", "amend.reject.do", opened.revision, why_not=reject, in_form=True
+        )
+    if back is not None:
+        attempt(
+            lambda: lifecycle.reject_amendment(registry, me, opened.id, text, seen=back),
+            "Rejected: the plan stays as it is.",
+        )
+
+
+def _records(opened: Opened) -> None:
+    st.subheader("Ledger", anchor="ledger")
+    rows = [
+        {
+            "When": one.at,
+            "Who": f"{one.actor} ({one.role})",
+            "What": one.action,
+            "In words": one.summary,
+            "Reason": one.reason,
+        }
+        for one in records_of(opened.dossier)
+    ]
+    if len(rows) <= FEW:
+        marks.table(table("Every record, newest first", rows))
+    else:
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            alt=f"Every record of {opened.id} in the ledger, newest first",
+        )
+
+
+def _clone(opened: Opened) -> None:
+    st.subheader("Begin a new experiment with this plan", anchor="clone")
+    marks.words(
+        "A draft with the same plan and another id. Give it a key and a salt of its own before it goes to review."
+    )
+    why = why_not(opened.me.person, opened.dossier.experiment, "clone")
+    if button("Clone it as a new draft", "clone.do", opened.revision, why_not=why) is not None:
+        attempt(
+            partial(_cloned, opened), "Cloned: you own the new draft, which is on Home and under Register."
+        )
+
+
+def _cloned(opened: Opened) -> None:
+    lifecycle.clone(opened.here.registry, opened.me.id, opened.id)

@@ -1,0 +1,146 @@
+"""Plan: the whole protocol in plain words; under review also what changed, and the acts of the reviewer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from app.formats import instant
+from app.protocol import protocol
+from app.screens.experiment import marks
+from app.screens.experiment.acting import attempt, button, reason
+from app.screens.experiment.ending import ending
+from app.screens.experiment.history import changes_table, exposure_now
+from app.screens.experiment.opened import Opened
+from app.views_experiment.gates import why_not
+from app.views_experiment.history import changes_under_review
+from experiments.forms.problems import Invalid
+from registry import lifecycle
+from registry.lifecycle import Exposure
+from registry.lifecycle.checks import MINIMUM_REASON
+from registry.records import Label, State
+
+NO_LABEL: Final = "no label: nothing was exposed before"
+_LABELS: Final = (NO_LABEL, Label.LATE.value, Label.RETROSPECTIVE.value)
+
+
+def plan(opened: Opened) -> None:
+    """Draw the tab."""
+    state = opened.dossier.experiment.state
+    if state is State.IN_REVIEW:
+        _review(opened)
+    elif state is State.DRAFT:
+        marks.words("A draft: nothing is locked. Its owner edits it under Register and sends it for review.")
+    _protocol(opened)
+    if state in {State.DRAFT, State.IN_REVIEW}:
+        ending(opened)
+
+
+def _protocol(opened: Opened) -> None:
+    if opened.design is None:
+        return
+    st.subheader("Protocol", anchor="protocol")
+    for section in protocol(opened.design):
+        marks.words(section.heading, heading=True)
+        marks.bullets(section.sentences)
+    with st.expander("As it was written (YAML)"):
+        st.code(opened.dossier.draft_written, language="yaml")
+
+
+def _review(opened: Opened) -> None:
+    current = opened.dossier.experiment
+    st.subheader("Review", anchor="review")
+    marks.words(
+        f"{current.owner} sent it to {current.reviewer}. Read the whole protocol below before you lock it."
+    )
+    changes = changes_under_review(opened.here.registry, opened.dossier)
+    if changes:
+        changes_table(
+            changes, "What changed since it was last under review, or since what it was cloned from"
+        )
+    elif changes is not None:
+        marks.words("Nothing changed in the plan since it was last under review.")
+    exposure = _exposure(opened)
+    if exposure is not None:
+        _lock(opened, exposure)
+    _request_changes(opened)
+    _take_back(opened)
+
+
+def _exposure(opened: Opened) -> Exposure | None:
+    """What the logs say of exposures now, in words; None where that cannot be known, so that nothing can be locked."""
+    try:
+        exposure = exposure_now(opened)
+    except (Invalid, ValueError) as error:
+        st.error(f"It cannot be locked now: {error} The plan is kept. Mend it, then load this page again.")
+        return None
+    if exposure.first_exposure_at is not None:
+        complete = " The data this plan asks for are complete already." if exposure.data_complete else ""
+        said = f"The logs show the first exposure at {instant(exposure.first_exposure_at)}.{complete}"
+    elif exposure.data_complete:
+        said = "The logs hold all units and no times: the data are complete already."
+    else:
+        said = "The logs hold no exposure of it yet."
+    marks.words(f"Checked now: {said}")
+    return exposure
+
+
+def _lock(opened: Opened, exposure: Exposure) -> None:
+    why = why_not(opened.me.person, opened.dossier.experiment, "register")
+    early = exposure.first_exposure_at is not None or exposure.data_complete
+    off = why is not None
+    with st.form("lock", enter_to_submit=False):
+        label, text = NO_LABEL, ""
+        if early:
+            marks.words(
+                "It is not registered before its data any more. It can be locked under a label that stays on it for ever; "
+                f"the reason needs {MINIMUM_REASON['register late']} characters."
+            )
+            label = st.selectbox("Label", _LABELS, key="lock.label", disabled=off)
+            text = st.text_area("Why it is registered late", key="lock.reason", disabled=off) or ""
+        typed = st.text_input(f"Type {opened.id} to confirm", key="lock.confirm", disabled=off)
+        seen = button(
+            "Register and lock", "lock.do", opened.revision, why_not=why, primary=True, in_form=True
+        )
+    if seen is None:
+        return
+    if (typed or "").strip() != opened.id:
+        st.error(
+            f"Not locked: {typed!r} is not {opened.id}. Nothing was changed. Type the id, then press again."
+        )
+        return
+    attempt(
+        lambda: lifecycle.register(
+            opened.here.registry,
+            opened.me.id,
+            opened.id,
+            exposure_now(opened),
+            declared=None if label == NO_LABEL else Label(label),
+            reason=text or None,
+            seen=seen,
+        ),
+        f"{opened.id} is registered, and its plan is locked.",
+    )
+
+
+def _request_changes(opened: Opened) -> None:
+    why = why_not(opened.me.person, opened.dossier.experiment, "request changes")
+    with st.form("changes", enter_to_submit=False):
+        text = reason("What has to change", "request changes", "changes.reason", why)
+        seen = button("Request changes", "changes.do", opened.revision, why_not=why, in_form=True)
+    if seen is not None:
+        attempt(
+            lambda: lifecycle.request_changes(opened.here.registry, opened.me.id, opened.id, text, seen=seen),
+            "Sent back to its owner.",
+        )
+
+
+def _take_back(opened: Opened) -> None:
+    why = why_not(opened.me.person, opened.dossier.experiment, "take back")
+    seen = button("Take it back to go on writing", "take-back.do", opened.revision, why_not=why)
+    if seen is not None:
+        attempt(
+            lambda: lifecycle.take_back(opened.here.registry, opened.me.id, opened.id, seen=seen),
+            "It is a draft again.",
+        )

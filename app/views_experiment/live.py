@@ -1,0 +1,266 @@
+"""What may be seen of a running experiment before a look: counts, checks and times. Of outcomes it knows nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Final
+
+from app.formats import NOTHING, count, decimal, instant, share
+from app.stopping_plan import harm_stops
+from app.views_experiment.findings import Findings
+from experiments.designs.design import Design
+from experiments.designs.sequential import planned_looks
+from experiments.forms.durations import DAY
+from experiments.looks.health import Health
+from experiments.readouts.readout import Check
+from registry.ledger import READ_OUTCOMES
+from registry.records import Look, State
+from registry.sealing import WATCHED, harm_of
+from registry.store import Dossier
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the next look's information has come, of what it needs."""
+
+    fraction: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """A declared look: planned, and what became of it."""
+
+    name: str
+    planned: str
+    status: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class HarmRow:
+    """A declared harm stop; of what it watches only whether it tripped is ever known."""
+
+    metric: str
+    rule: str
+    state: str
+    watched: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReads:
+    """Who has read outcomes of the experiment, by the ledger; before the release only Fairtrial itself does."""
+
+    sentence: str
+    rows: tuple[tuple[str, str, str], ...]
+
+
+def progress_of(findings: Findings) -> Progress | None:
+    """Progress to the next look; None before anything was found of it."""
+    standing = findings.standing
+    if standing is None:
+        return None
+    wanted = 1.0 if standing.wanted is None else standing.wanted
+    came, planned = sum(standing.enrolled), ceil(wanted * sum(standing.planned) - 1e-9)
+    which = f"look {standing.k}" if standing.of == 1 or standing.of > standing.k else "the last look"
+    if standing.wanted is None:
+        said = f"{count(came)} units so far. {which.capitalize()} comes at its time, whatever has come."
+    else:
+        said = (
+            f"{count(came)} of about {count(planned)} units for {which}: {share(round(standing.information, 3))} of the "
+            f"planned information, {share(wanted)} needed."
+        )
+    if standing.due:
+        said += " It is due."
+    elif standing.expected is not None:
+        said += f" Expected about {instant(standing.expected)}."
+    return Progress(standing.information / wanted if wanted else 0.0, said)
+
+
+def numbers_of(
+    design: Design, findings: Findings, dossier: Dossier, now: datetime
+) -> tuple[tuple[str, str], ...]:
+    """Units so far and the pace of enrolment, against the plan."""
+    health = findings.health
+    if health is None:
+        return ()
+    exposed = sum(arm.exposed for arm in health.arms)
+    numbers = [
+        ("Units assigned", count(sum(arm.assigned for arm in health.arms))),
+        ("Exposed", count(exposed)),
+        ("Mature", count(sum(arm.mature for arm in health.arms))),
+        ("Planned", count(design.plan.total)),
+    ]
+    first, until = dossier.experiment.first_exposure_at, health.watermark or health.checked_at
+    if first is not None and until > first:
+        days = (until - first).total_seconds() / DAY
+        planned = design.written.power.units_per_day
+        beside = f" (planned {count(round(planned))})" if planned else ""
+        if design.minimum_duration >= days * DAY:
+            numbers.append(("Exposed a day", f"{decimal(exposed / days, 0)}{beside}"))
+        most = design.maximum_duration / DAY
+        day = int((now - first).total_seconds() // DAY) + 1
+        numbers.append(("Day", f"{day} of at most {decimal(most, 0)} of enrolment"))
+    return tuple(numbers)
+
+
+def look_rows(dossier: Dossier, design: Design, findings: Findings) -> tuple[LookRow, ...]:
+    """Every declared look; of an always-valid design, which looks at every step, those taken and the next."""
+    taken = {look.k: look for look in dossier.looks}
+    planned = _planned(design)
+    of = max(design.look_count, *taken, 0)
+    last = of if planned else len(taken) + (not _ended(dossier))
+    rows = []
+    for k in range(1, max(last, len(taken)) + 1):
+        look, standing = taken.get(k), findings.standing
+        following = standing if standing is not None and standing.k == k else None
+        when = NOTHING
+        if look is not None:
+            status, when = _of_taken(look), f"cut-off {instant(look.cutoff)}"
+        elif _ended(dossier):
+            status = "not taken: the experiment ended before"
+        elif following is not None and following.due:
+            status = "due"
+        else:
+            status = "to come"
+            if following is not None and following.expected is not None:
+                when = f"expected about {instant(following.expected)}"
+        rows.append(
+            LookRow(f"Look {k} of {of}", planned[k - 1] if k <= len(planned) else "next step", status, when)
+        )
+    return tuple(rows)
+
+
+def why_no_look(dossier: Dossier, findings: Findings) -> str | None:
+    """Why the next look cannot be asked for yet; None when it can. Who may ask is another question."""
+    if any(look.status == "open" for look in dossier.looks):
+        return "it is open already."
+    standing = findings.standing
+    if standing is None:
+        return "nobody has checked yet whether it is due. Check health now."
+    if standing.due:
+        return None
+    when = f" Available about {instant(standing.expected)}." if standing.expected else ""
+    return f"{'; '.join(standing.missing)}.{when}"
+
+
+def harm_rows(design: Design, dossier: Dossier, findings: Findings) -> tuple[HarmRow, ...]:
+    """The declared harm stops: tripped or not tripped, and nothing else."""
+    tripped, watch = harm_of(dossier), findings.watch
+    watched = sum(entry.action == READ_OUTCOMES and entry.reason == WATCHED for entry in dossier.history)
+    times = (
+        "not watched yet" if not watched else f"watched {count(watched)} time{'' if watched == 1 else 's'}"
+    )
+    if watched and findings.watch_at is not None:
+        times += f", last {instant(findings.watch_at)}"
+    rows = []
+    for stop in harm_stops(design):
+        name = stop.metric if stop.segment is None else f"{stop.metric} by {stop.segment}"
+        by_job = watch is not None and any(name in one for one in watch.tripped_by)
+        state = "tripped" if by_job or (tripped is not None and stop.metric in tripped) else "not tripped"
+        rule = f"worse by more than {stop.margin}, α {decimal(stop.alpha, 3).rstrip('0')} one-sided"
+        rows.append(HarmRow(name, rule, state, times))
+    return tuple(rows)
+
+
+def outcome_reads_of(dossier: Dossier) -> OutcomeReads:
+    """Who has read outcomes so far, from the ledger."""
+    reads = [entry for entry in dossier.history if entry.action == READ_OUTCOMES]
+    if not reads:
+        return OutcomeReads("Nobody has seen outcome data (0 reads, by the ledger).", ())
+    people = sorted({entry.actor for entry in reads} - {"system"})
+    who = f"{', '.join(people)} and Fairtrial itself" if people else "Only Fairtrial itself"
+    times = f"{count(len(reads))} time{'' if len(reads) == 1 else 's'}"
+    closed = "" if dossier.experiment.released_at else " What it found is closed."
+    rows = tuple((_time(entry.at), entry.actor, entry.reason or entry.summary) for entry in reads)
+    return OutcomeReads(f"{who} has read outcome data, {times}.{closed}", rows)
+
+
+def failing(health: Health) -> tuple[Check, ...]:
+    """The checks that stand in the way, the worst first."""
+    order = {"fail": 0, "hold": 1, "warn": 2}
+    return tuple(sorted((c for c in health.checks if c.result in order), key=lambda c: order[c.result]))
+
+
+def advice(check: Check) -> str:
+    """What to do about a check that does not pass."""
+    if check.result not in {"fail", "hold", "warn"}:
+        return NOTHING
+    return next((said for begin, said in _ADVICE if check.name.casefold().startswith(begin)), _ANYTHING)
+
+
+SRM_STAGES: Final = (
+    "Assignment: are units hashed with the declared salt and shares, by every server?",
+    "Execution: does one arm crash, redirect or time out before its exposure is logged?",
+    "Logging: are rows of one arm lost, delayed, filtered or written twice?",
+    "Analysis: does the source map arms and units as the design means them?",
+    "Interference: was the allocation or another experiment changed while it ran?",
+)
+"""Where a mismatch of the arms comes from, after the taxonomy of Fabijan et al. (2019), KDD."""
+
+_ADVICE: Final = (
+    (
+        "allocation by",
+        "Compare this level's assignment with the others; a rule before the hash is the usual cause.",
+    ),
+    (
+        "allocation",
+        "Go through assignment, execution, logging, analysis and interference. Then restart it as a new experiment, or abandon it.",
+    ),
+    (
+        "units in several arms",
+        "Look for units whose id changes, or for a second assignment with another salt.",
+    ),
+    (
+        "data freshness",
+        "See whether the load of the logs still runs. Nothing is lost: looks wait until the logs are complete.",
+    ),
+    (
+        "assignment audit",
+        "Compare salt, key and shares in the assigning service with the design: the logged arm is not the hash's.",
+    ),
+    (
+        "join rate",
+        "Compare the unit ids of the outcome log with those of the assignments: case, prefix, type.",
+    ),
+    ("arms named", "Map the logged arm names to the design's in the sources file (arms)."),
+    ("units to analyse", "See why no unit reaches the analysis: eligibility, exposure, maturity."),
+    ("readable", "Look at the rows that cannot be read; they are counted and never dropped in silence."),
+    ("exposed before assigned", "Compare the clocks and time zones of the two logs."),
+    ("recorded before", "Compare the clocks and time zones of what occurs and what records it."),
+    ("exposures in the future", "Compare the clocks and time zones of the servers that log."),
+    ("outcomes in the future", "Compare the clocks and time zones of the servers that log."),
+    ("times of day", "Give the outcome log a time, or count outcomes from the day after exposure."),
+)
+_ANYTHING: Final = "Look at the rows behind it; outcomes stay closed until it is mended."
+
+
+def _planned(design: Design) -> list[str]:
+    """Each declared look in words: its share of the information, or its time."""
+    stopping = design.stopping
+    if stopping.at is not None:
+        return [f"after {decimal(when / DAY, 0)} days of enrolment" for when in stopping.at]
+    return [
+        f"{share(wanted)}, {count(ceil(wanted * design.plan.total - 1e-9))} units"
+        for wanted in planned_looks(stopping)
+    ]
+
+
+def _of_taken(look: Look) -> str:
+    if look.status != "sealed":
+        return look.status if look.held_because is None else f"held: {look.held_because}"
+    return "taken: no boundary was crossed" if look.outcome == "continue" else f"taken: {look.stop_reason}"
+
+
+def _ended(dossier: Dossier) -> bool:
+    last = dossier.looks[-1] if dossier.looks else None
+    over = dossier.experiment.state in {State.ABANDONED, State.INVALID, State.READOUT, State.DECIDED}
+    return over or (last is not None and last.outcome == "stop")
+
+
+def _time(at: str) -> str:
+    from registry.clock import parse_instant
+
+    return instant(parse_instant(at))
