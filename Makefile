@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help setup demo test check app bench lint format clean requirements
+.PHONY: help setup demo test check app bench guarantees lint format clean requirements
 
 help:
 	@echo "make setup    create .venv with the command fairtrial in it"
@@ -14,6 +14,7 @@ help:
 	@echo "make test     the whole test suite"
 	@echo "make check    the everyday tests, in under two minutes"
 	@echo "make bench    timings against a yardstick measured in the same run"
+	@echo "make guarantees  errors, power and coverage of every stopping rule by simulation, into docs/guarantees.md"
 	@echo "make lint     format, lint, types, import contracts"
 
 setup: $(READY)
@@ -40,6 +41,9 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.readout $(BENCH)
+
+guarantees: setup
+	$(BIN)/python -m tests.guarantees --write docs/guarantees.md $(GUARANTEES)
 
 lint: setup
 	$(BIN)/ruff format --check .
