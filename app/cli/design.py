@@ -103,13 +103,40 @@ def _checked(file: Path, design: Design) -> list[str | Table]:
 
 
 @commands.command(epilog=examples("fairtrial design preview design.yaml"))
-def preview(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = False) -> None:
-    """Show what a design means in plain words, what it costs, and how much hangs on its assumptions."""
+def preview(
+    file: DesignFile,
+    replays: Annotated[
+        int,
+        typer.Option(min=0, help="Replays of the whole rule for each true effect; 0 leaves the table out."),
+    ] = 2_000,
+    catalogue: CatalogueFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a design means in plain words, what it costs, and how much hangs on its assumptions.
+
+    And what could happen: the whole rule, simulated. `fairtrial design simulate` says more of it.
+    """
+    from app.cli import simulate as simulation
     from app.preview import preview as preview_of
     from experiments.designs.design import load_design
+    from experiments.simulation import simulate as simulated
 
-    found = preview_of(load_design(file, catalogue_in_use(catalogue)))
-    answer(plain(found), lambda: _text(found), as_json=as_json)
+    design = load_design(file, catalogue_in_use(catalogue))
+    found = preview_of(design)
+    could = None
+    if replays:
+        with simulation.progress("Replaying the design") as advance:
+            could = simulated(design, replays=replays, progress=advance)
+
+    def text() -> list[str | Table]:
+        if could is None:
+            return _text(found)
+        rows = [(row.truth.name, row.found, row.truth.impossible) for row in could.rows]
+        said = f"{figure(could.replays)} replays of each row, seed {could.seed}; ± is one Monte-Carlo standard error."
+        return [*_text(found), "", simulation.verdicts(rows), said, *could.assumptions]
+
+    shown = {"operating_characteristics": None if could is None else simulation.document(could)}
+    answer(plain(found) | shown, text, as_json=as_json)
 
 
 @commands.command(epilog=examples("fairtrial design fields", "fairtrial design fields primary"))

@@ -13,6 +13,7 @@ import typer
 from app.cli.errors import BadUsage
 from app.cli.examples import examples
 from app.cli.output import AsJson, Cell, Table, answer, figure, percent, plain, working
+from app.cli.session import As, opened
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
@@ -48,13 +49,15 @@ def simulate(
         typer.Option("--of", metavar="KEY", help="With --aa: the past experiment's key in the logs."),
     ] = None,
     catalogue: CatalogueFile = None,
+    actor: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay the whole rule of a design before launch: how often it would ship, and after how many units and looks.
 
     Validity, looks, primary, guardrails and harm stops together, on data drawn at the design's baselines, for
     true effects from the planned one reversed to twice as large, and for each guardrail exactly at its margin.
-    With --aa on units of a past experiment, all arms pooled and re-split by chance, so that nothing differs.
+    With --aa on units of a past experiment, all arms pooled and re-split by chance, so that nothing differs;
+    outcomes that the registry keeps closed stay closed, and the read is recorded.
     """
     from experiments.designs.design import load_design
     from experiments.simulation import simulate as simulated
@@ -68,7 +71,7 @@ def simulate(
     if of is not None and aa is None:
         raise BadUsage("--of names a past experiment in logs; give --aa SOURCES OUTCOMES too")
     if aa is not None:
-        past = _replayed(design, aa, of, replays, seed)
+        past = _replayed(design, aa, of, actor, replays, seed)
         answer({"data": "past logs", **plain(past)}, lambda: past_text(design, past), as_json=as_json)
         return
     with progress("Replaying the design") as advance:
@@ -77,17 +80,52 @@ def simulate(
 
 
 def _replayed(
-    design: Design, files: tuple[Path, Path], experiment: str | None, replays: int, seed: int
+    design: Design,
+    files: tuple[Path, Path],
+    experiment: str | None,
+    actor: str | None,
+    replays: int,
+    seed: int,
 ) -> Replayed:
     from experiments.logs.sources import load_outcome_sources, load_sources
     from experiments.simulation.buckets import scan
     from experiments.simulation.simulating import replay_past
 
     sources, outcomes = load_sources(files[0]), load_outcome_sources(files[1])
-    with working("Reading the past experiment, once"):
-        buckets = scan(design, sources, outcomes, experiment=experiment)
+    with _recorded(experiment or design.key, actor) as record, working("Reading the past experiment, once"):
+        buckets = scan(design, sources, outcomes, experiment=experiment, before_outcomes=record)
     with progress("Replaying the past experiment") as advance:
         return replay_past(design, buckets, replays=replays, seed=seed, progress=advance)
+
+
+@contextmanager
+def _recorded(key: str, actor: str | None) -> Iterator[Callable[[int], None] | None]:
+    """What records the read of a past experiment's outcomes; nothing outside of a workspace with a registry.
+
+    Raises:
+        Refused: the registry keeps the outcomes of an experiment with this key closed; the attempt is in the ledger.
+    """
+    from app.settings import load_settings
+    from registry import lifecycle
+    from registry.store import list_experiments
+
+    settings = load_settings()
+    if settings.registry.startswith("sqlite:///") and not Path(settings.registry[10:]).exists():
+        yield None
+        return
+    with opened(actor) as session:
+        who = session.actor
+        of_key = [one for one in list_experiments(session.registry) if one.assignment_key == key]
+        for closed in (one.id for one in of_key if one.released_at is None):
+            lifecycle.record_outcome_read(session.registry, who, closed, "A/A replay, all arms pooled", 0)
+
+        def record(units: int) -> None:
+            for entity in [one.id for one in of_key] or [f"logs:{key}"]:
+                lifecycle.record_outcome_read(
+                    session.registry, who, entity, "A/A replay, all arms pooled", units
+                )
+
+        yield record
 
 
 def document(found: Simulation) -> Mapping[str, Any]:

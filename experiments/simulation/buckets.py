@@ -7,7 +7,7 @@ per bucket and look, by the statements that a readout is made with: the bucket s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -107,12 +107,14 @@ def scan(
     salt: str = "replay",
     threads: int | None = None,
     memory: str | None = None,
+    before_outcomes: Callable[[int], None] | None = None,
 ) -> Buckets:
     """Read the mature units of a past experiment once, into buckets.
 
     Args:
         experiment: its key in the logs; by default the design's own.
         salt: of the hash that makes the buckets.
+        before_outcomes: called with the number of units just before their outcomes are read, to record the read.
 
     Raises:
         Invalid: logs that cannot be read, or too few units in them.
@@ -132,6 +134,8 @@ def scan(
             )
             raise Invalid("logs", [Problem(("assignments",), message)])
         schedule = schedule_of(design, found)
+        if before_outcomes is not None:
+            before_outcomes(found)
         plan = reading.plan()
         reading.aggregate(plan)
         plan = centred(engine, plan)

@@ -167,6 +167,18 @@ def test_a_harm_stop_that_trips_stops_at_once_sends_everybody_to_control_and_is_
     assert "IDENTICAL" in one.ok(f"readout {ID} --verify --as ola").out
 
 
+def test_an_a_a_replay_cannot_read_what_is_closed_and_the_attempt_is_recorded(at) -> None:
+    one = at("due")
+    line = "design simulate design.yaml --aa sources.yaml outcomes.yaml --of small-change --as mira"
+    refused = one.fairtrial(line)
+    assert refused.exit_code == 1
+    assert "The outcomes of EXP-0001 are closed until its readout is released." in refused.err
+    assert "refused" in one.ok(f"audit log --entity {ID}").out
+    one.read_out()
+    few = one.fairtrial(line)
+    assert "mature units, and re-splitting them needs" in few.err
+
+
 def _sealed(one: Life, k: int) -> dict:
     """The sealed document of a look, behind Fairtrial's back."""
     import sqlite3
