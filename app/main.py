@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.screens.navigation import SECTIONS
+from app.screens.navigation import pages
 
 st.set_page_config(page_title="Fairtrial", page_icon="⚖", layout="wide")
-st.navigation(SECTIONS).run()
+st.navigation(pages()).run()

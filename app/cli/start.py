@@ -57,7 +57,9 @@ def start(
 
 
 def streamlit_arguments(host: str, port: int, *, headless: bool) -> list[str]:
-    """What Streamlit is started with: no usage statistics, no prompt, no traces in the browser, known hosts only."""
+    """What Streamlit is started with: no usage statistics, no prompt, no traces in the browser, known hosts only, our colours."""
+    from app import theme
+
     hosts = dict.fromkeys((host, "localhost", "127.0.0.1"))
     return [
         "run",
@@ -71,6 +73,7 @@ def streamlit_arguments(host: str, port: int, *, headless: bool) -> list[str]:
         "--browser.gatherUsageStats=false",
         "--client.toolbarMode=minimal",
         "--client.showErrorDetails=none",
+        *theme.options(),
     ]
 
 

@@ -1,0 +1,1 @@
+"""What the pages around the experiments show, as plain values: none of it is an outcome before its release."""

@@ -1,0 +1,129 @@
+"""The list of experiments: found by filters that stand in the address, with the way to each of them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.formats import count
+from app.overview.listing import PAGE, Choices, Filters, Listed, as_csv, choices, listed
+from app.screens.frame import Here, page
+from app.screens.pieces import FEW, empty, go_to, table, way_to_page
+from registry.portfolio import Portfolio, portfolio
+
+ALT = (
+    "{} experiments with state, owner, primary metric, progress, what comes next, and verdicts once released."
+)
+
+
+@page
+def experiments_page(here: Here) -> None:
+    """Every experiment of the registry, newest first."""
+    st.title("Experiments")
+    found = portfolio(here.registry)
+    if not found.experiments:
+        empty(
+            "No experiment is registered yet.",
+            "Here will be a line for each: its state, its owner, how far it has come, and its verdict once that is released.",
+            "Register the first one, or look at examples: `fairtrial demo` makes a workspace full of them.",
+        )
+        way_to_page("register", "Register an experiment")
+        return
+    filters = _filters(choices(found))
+    rows = listed(found, filters)
+    _open(rows)
+    if not rows:
+        st.info(
+            "No experiment matches these filters. Take one away to see more.",
+            icon=":material/filter_alt_off:",
+        )
+        st.button("Clear the filters", on_click=_clear)
+        return
+    _draw(rows, found)
+
+
+def _filters(offered: Choices) -> Filters:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search",
+            key="text",
+            bind="query-params",
+            placeholder="id, title, owner or metric",
+            help="Every word must occur.",
+        )
+        states = st.multiselect(
+            "State",
+            list(offered.states),
+            key="state",
+            format_func=offered.states.__getitem__,
+            bind="query-params",
+        )
+        teams = st.multiselect("Team", offered.teams, key="team", bind="query-params")
+        owners = st.multiselect("Owner", offered.owners, key="owner", bind="query-params")
+        metrics = st.multiselect("Primary metric", offered.metrics, key="metric", bind="query-params")
+    return Filters(tuple(states), tuple(teams), tuple(owners), tuple(metrics), text or "")
+
+
+def _clear() -> None:
+    for name in ("state", "team", "owner", "metric"):
+        st.session_state[name] = []
+    st.session_state["text"] = ""
+
+
+def _open(rows: tuple[Listed, ...]) -> None:
+    titles = {row.id: f"{row.id}  {row.title}" for row in rows[:PAGE]}
+    chosen = st.selectbox(
+        "Open an experiment",
+        list(titles),
+        index=None,
+        key="open",
+        format_func=titles.__getitem__,
+        placeholder="Choose one of those below",
+    )
+    if chosen is not None:
+        go_to(chosen)
+
+
+def _draw(rows: tuple[Listed, ...], found: Portfolio) -> None:
+    pages = -(-len(rows) // PAGE)
+    number = 1
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.markdown(f"**{count(len(rows))}** of {count(len(found.experiments))} experiments")
+        if pages > 1:
+            number = st.number_input(
+                f"Page (of {pages})", 1, pages, key="page", bind="query-params", width=140
+            )
+        st.download_button(
+            "Download the list (CSV)",
+            lambda: as_csv(rows).encode(),
+            file_name="experiments.csv",
+            mime="text/csv",
+            on_click="ignore",
+        )
+    shown = rows[(number - 1) * PAGE : number * PAGE]
+    cells = [_row(row, as_link=len(shown) > FEW) for row in shown]
+    table(cells, ALT.format(count(len(shown))), key="list", links="Experiment", columns=COLUMNS)
+
+
+COLUMNS = {
+    "Experiment": st.column_config.LinkColumn(display_text=r"id=(.+)$", width="small"),
+    "Progress": st.column_config.ProgressColumn(
+        format="percent", min_value=0, max_value=1, help="Share of the planned units"
+    ),
+}
+"""Of the grid of many rows."""
+
+
+def _row(row: Listed, *, as_link: bool) -> dict[str, object]:
+    return {
+        "Experiment": f"experiment?id={row.id}" if as_link else row.id,
+        "Title": row.title,
+        "State": row.words,
+        "Owner": row.owner,
+        "Primary metric": row.primary_metric,
+        "Progress": row.progress if as_link else row.progress_words,
+        "Next": row.comes_next,
+        "Health": row.health or "",
+        "Verdict": row.verdict_words,
+        "Amendments": row.amendments,
+        "Labels": ", ".join(row.labels),
+    }

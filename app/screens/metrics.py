@@ -1,0 +1,129 @@
+"""The metric catalogue: what every metric means, and where it is used. Definitions only; no outcome is read."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.formats import count
+from app.overview.catalogue import Described, Gone, described, gone
+from app.screens.frame import Here, page
+from app.screens.pieces import empty, plain, table, way_to
+from experiments.designs.metrics import load_catalogue
+from registry.portfolio import last_plans
+
+MOST_USES = 12
+"""Experiments a metric lists as links; the rest are counted."""
+
+
+@page
+def metrics_page(here: Here) -> None:
+    """Every metric that a design may name."""
+    st.title("Metrics")
+    file = here.settings.catalogue
+    if not file.is_file():
+        empty(
+            "There is no metric catalogue yet.",
+            "Here will be every metric that a design may name: what it means, what a unit contributes, its window, its "
+            "baseline and which experiments use it.",
+            f"Write `{file.name}`; `fairtrial init` writes one to begin with.",
+        )
+        return
+    catalogue, plans = load_catalogue(file), last_plans(here.registry)
+    every = described(catalogue, plans)
+    st.caption(
+        f"{count(len(every))} versions of {count(len({one.name for one in every}))} metrics, from `{plain(file.name)}`. A version "
+        "is never edited: a change is the next version, and a locked plan keeps the one it named."
+    )
+    wanted = _filtered(every)
+    if not wanted:
+        st.info("No metric matches. Take a filter away to see more.", icon=":material/filter_alt_off:")
+        return
+    table(
+        [_row(one) for one in wanted], f"{len(wanted)} metric versions with meaning, type, direction and use."
+    )
+    _one(wanted, every)
+    _gone(gone(catalogue, plans))
+
+
+def _filtered(every: tuple[Described, ...]) -> tuple[Described, ...]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input("Search", key="text", bind="query-params", placeholder="name or meaning")
+        types = st.multiselect("Type", sorted({one.type for one in every}), key="type", bind="query-params")
+        newest = st.toggle("Newest versions only", key="newest", bind="query-params")
+    words = (text or "").casefold().split()
+    return tuple(
+        one
+        for one in every
+        if (not types or one.type in types)
+        and (one.newest or not newest)
+        and all(word in f"{one.reference} {one.meaning}".casefold() for word in words)
+    )
+
+
+def _row(one: Described) -> dict[str, str]:
+    return {
+        "Metric": one.reference,
+        "Meaning": one.meaning or "not written yet",
+        "Type": one.type,
+        "Better": one.direction,
+        "Window": one.window,
+        "Unit": one.unit,
+        "Used in": f"{count(one.used_in)} experiment{'' if one.used_in == 1 else 's'}",
+    }
+
+
+def _one(wanted: tuple[Described, ...], every: tuple[Described, ...]) -> None:
+    st.header("One metric", anchor="metric")
+    by_reference = {one.reference: one for one in wanted}
+    chosen = st.selectbox("Metric", list(by_reference), key="metric", bind="query-params")
+    one = by_reference[chosen]
+    others = [other for other in every if other.name == one.name and other is not one]
+    st.subheader(one.reference, anchor=False)
+    if one.meaning:
+        st.markdown(plain(one.meaning))
+    table(
+        [
+            {"Rule": rule, "As defined": words}
+            for rule, words in (
+                ("What a unit contributes", one.formula),
+                ("Type", one.type),
+                ("Direction", one.direction),
+                ("Window", one.window),
+                ("Unit", one.unit),
+                ("Baseline", one.baseline),
+                ("Cap", one.cap),
+                ("Missing", one.missing),
+                ("Events it is made of", ", ".join(one.events)),
+                ("Version", "the newest" if one.newest else "an older one"),
+                ("Other versions", ", ".join(other.reference for other in others) or "none"),
+            )
+        ],
+        f"How {one.reference} is defined.",
+    )
+    _uses(one)
+
+
+def _uses(one: Described) -> None:
+    if not one.uses:
+        st.caption("No experiment uses this version yet.")
+        return
+    st.markdown(f"**Used in {count(one.used_in)} experiment{'' if one.used_in == 1 else 's'}**")
+    with st.container(horizontal=True):
+        for use in one.uses[:MOST_USES]:
+            way_to(use.experiment, f"{use.experiment} ({use.role})")
+    if len(one.uses) > MOST_USES:
+        st.caption(f"and {count(len(one.uses) - MOST_USES)} more")
+
+
+def _gone(no_longer: tuple[Gone, ...]) -> None:
+    if not no_longer:
+        return
+    st.header("No longer in the catalogue", anchor="gone")
+    st.caption("Plans name these versions and hold their definitions, so they stay as they were declared.")
+    table(
+        [
+            {"Metric": one.reference, "Named by": ", ".join(sorted({use.experiment for use in one.uses}))}
+            for one in no_longer
+        ],
+        f"{len(no_longer)} metric versions that plans name and the catalogue no longer has.",
+    )

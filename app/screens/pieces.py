@@ -1,0 +1,92 @@
+"""What several pages are made of: tables that are tables, ways to an experiment, empty places that say what belongs there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+FEW = 20
+"""Rows up to which a table is drawn as a table that screen readers know; more go into a grid that scrolls."""
+
+EXPERIMENT = "experiment"
+"""The address of the page of one experiment; `?id=EXP-0042&tab=live` says which."""
+
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|$~:"})
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]],
+    alt: str,
+    *,
+    key: str | None = None,
+    links: str | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> None:
+    """Rows under their headings.
+
+    Args:
+        alt: what the table says, for those who cannot see it.
+        links: the column that holds experiments' ids, each the way to its page.
+        columns: how the grid of many rows draws a column, by Streamlit's ``column_config``.
+    """
+    if not rows:
+        return
+    if len(rows) > FEW:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt=alt, key=key)
+        return
+    shown = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    if links is not None:
+        for row, written in zip(shown, rows, strict=True):
+            row[links] = f"[{plain(str(written[links]))}]({address(str(written[links]))})"
+    st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt=alt)
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves as it is: what people typed is never a link, a picture or a formula."""
+    return text.translate(_MARKDOWN)
+
+
+def address(experiment: str, tab: str | None = None) -> str:
+    """Where an experiment's page is, relative to every page."""
+    return f"{EXPERIMENT}?id={experiment}" + (f"&tab={tab}" if tab else "")
+
+
+def way_to(experiment: str, label: str, tab: str | None = None) -> None:
+    """A link to an experiment's page that keeps the session."""
+    target = _page(EXPERIMENT)
+    if target is not None:
+        st.page_link(target, label=label, query_params={"id": experiment} | ({"tab": tab} if tab else {}))
+
+
+def go_to(experiment: str) -> None:
+    """Leave for an experiment's page."""
+    target = _page(EXPERIMENT)
+    if target is not None:
+        st.switch_page(target, query_params={"id": experiment})
+
+
+def empty(what: str, why: str, do: str = "") -> None:
+    """An empty place: what will be here, why it is empty, and one thing to do."""
+    st.info(f"**{what}**\n\n{why}" + (f"\n\n{do}" if do else ""), icon=":material/info:")
+
+
+def way_to_page(url_path: str, label: str) -> None:
+    """A link to one of the app's pages, where there is one."""
+    target = _page(url_path)
+    if target is not None:
+        st.page_link(target, label=label)
+
+
+def _page(url_path: str) -> st.Page | None:
+    # Not at the top: the navigation names the pages, which name this file.
+    from app.screens.navigation import screen_at
+
+    found = screen_at(url_path)
+    return None if found is None else found.page()
+
+
+def _cell(value: Any) -> str:
+    return plain("" if value is None else str(value))
