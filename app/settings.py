@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from experiments.forms.documents import Document, read_document
 from experiments.forms.problems import Invalid, Problem, unknown_name
@@ -26,7 +27,7 @@ DEFAULTS: Mapping[str, str] = {
 }
 """Used where neither the file nor the environment says anything; files lie beside ``fairtrial.yaml``."""
 
-KEYS = (*DEFAULTS, "one_person", "clock")
+KEYS = (*DEFAULTS, "one_person", "clock", "address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Settings:
         registry: URL of the registry, ``sqlite:///path`` or ``postgresql://user@host/name``.
         one_person: id of the one person who holds every role; None in a team.
         clock: the moment at which a simulated clock stands; None for the machine's clock.
+        address: where people reach the pages, for links in notices; None leaves them out.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Settings:
     registry: str
     one_person: str | None = None
     clock: datetime | None = None
+    address: str | None = None
 
 
 def load_settings(start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -98,6 +101,7 @@ def load_settings(start: Path | None = None, environment: Mapping[str, str] | No
         read["registry"],
         read["one_person"],
         read["clock"],
+        read["address"],
     )
 
 
@@ -149,6 +153,17 @@ def _clock(value: Any, _: Path) -> datetime | None:
     return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
+def _address(value: Any, _: Path) -> str | None:
+    if value is None:
+        return None
+    example = "give the address of the pages as people open it, for example https://fairtrial.example.org"
+    written = _text(value, example).rstrip("/")
+    parts = urlsplit(written)
+    if parts.scheme not in ("https", "http") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"{value!r} is not allowed; {example}")
+    return written
+
+
 def _text(value: Any, example: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} is not allowed; {example}")
@@ -162,4 +177,5 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "registry": _registry,
     "one_person": _one_person,
     "clock": _clock,
+    "address": _address,
 }

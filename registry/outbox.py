@@ -270,12 +270,28 @@ def waiting(registry: Registry) -> int:
         return connection.execute(query).scalar_one()
 
 
+def url_problem(url: str) -> str | None:
+    """Why nothing can be sent to this URL, which is not repeated: it may hold a secret. None when it can."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "not a URL; give https://HOST/PATH"
+    if host is None or parts.scheme not in ("https", "http"):
+        return (
+            "not allowed; give https://HOST/PATH, or env:NAME for one that stands in the worker's environment"
+        )
+    if parts.scheme == "http" and not _this_machine(host):
+        return "http is for this machine only; give https"
+    return None
+
+
 def _problems(
     name: str, url: str, events: tuple[str, ...], format: str, secret_variable: str | None
 ) -> Iterable[str]:
     if not _NAME.fullmatch(name):
         yield f"name: {name!r} is not allowed; 1 to 40 of a-z 0-9 -, for example team-channel"
-    yield from _url_problems(url)
+    yield from _written_url_problems(url)
     unknown = [event for event in events if event not in EVENTS]
     if unknown or not events:
         yield f"event: {', '.join(unknown) or 'none'} is not allowed; give some of: {', '.join(EVENTS)}"
@@ -292,24 +308,18 @@ def _problems(
         )
 
 
-def _url_problems(url: str) -> Iterable[str]:
+def _written_url_problems(url: str) -> Iterable[str]:
     if url.startswith(FROM_ENVIRONMENT):
         if not _VARIABLE.fullmatch(url.removeprefix(FROM_ENVIRONMENT)):
             yield "url: after env: give the name of an environment variable, for example env:SLACK_URL"
         return
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if host is None or parts.scheme not in ("https", "http"):
-        yield "url: not allowed; give https://HOST/PATH, or env:NAME for one that stands in the worker's environment"
-    elif parts.scheme == "http" and not _this_machine(host):
-        yield "url: http is for this machine only; give https"
-    elif parts.username or parts.password:
+    problem = url_problem(url)
+    if problem is not None:
+        yield f"url: {problem}"
+    elif urlsplit(url).username or urlsplit(url).password:
         yield "url: a name or password in it is not allowed; give env:NAME and set NAME for the worker"
-    elif host in SECRET_HOSTS:
-        yield f"url: one of {host} is itself a secret; give env:NAME and set NAME for the worker"
+    elif urlsplit(url).hostname in SECRET_HOSTS:
+        yield f"url: one of {urlsplit(url).hostname} is itself a secret; give env:NAME and set NAME for the worker"
 
 
 def _this_machine(host: str) -> bool:

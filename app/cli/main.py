@@ -35,6 +35,8 @@ from app.cli import (
     source,
     start,
     watch,
+    webhook,
+    worker,
 )
 from app.cli.errors import Failure, UsageError, failure_of
 from app.cli.output import BAD_USAGE, FAULT, OK, REFUSED, note, print_json
@@ -56,6 +58,8 @@ MODULES = (
     clock,
     demo,
     start,
+    worker,
+    webhook,
     calc,
 )
 

@@ -10,15 +10,20 @@ import typer
 
 from app.cli.errors import parameters
 from app.cli.examples import examples
-from app.cli.output import AsJson, Table
+from app.cli.output import AsJson, Table, plain
 from app.cli.session import As, Session, opened
 
 if TYPE_CHECKING:
     from registry.actors import Person, Role
+    from registry.tokens import Token
 
 commands = typer.Typer(
     name="people", help="Who is in the registry, and in which roles.", no_args_is_help=True
 )
+
+
+tokens = typer.Typer(name="token", help="Personal tokens, which prove who is asking.", no_args_is_help=True)
+commands.add_typer(tokens)
 
 
 class RoleName(StrEnum):
@@ -147,6 +152,116 @@ def become_team(actor: As = None, as_json: AsJson = False) -> None:
                 with_setting(file.read_text(encoding="utf-8"), "one_person", None), encoding="utf-8"
             )
         _answer(session, person, as_json=as_json)
+
+
+@commands.command(
+    "require-tokens",
+    epilog=examples(
+        "fairtrial people require-tokens --as ada", "fairtrial people require-tokens --off --as ada"
+    ),
+)
+def require(
+    off: Annotated[bool, typer.Option("--off", help="Let a name alone do again.")] = False,
+    actor: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let nobody act by giving a name alone: from now on FAIRTRIAL_TOKEN proves who is asking.
+
+    For everybody who acts by command here. Only an admin who has a token already can ask for it.
+    """
+    from registry.tokens import require_tokens
+
+    with opened(actor) as session:
+        require_tokens(session.registry, session.actor, required=not off)
+        said = "A name alone acts again." if off else "From now on whoever acts sets FAIRTRIAL_TOKEN."
+        session.answer({"tokens_required": not off}, [said], as_json=as_json)
+
+
+@tokens.command(
+    epilog=examples(
+        "fairtrial people token create laptop --as mira",
+        "fairtrial people token create schedule --for mira --days 30 --as ada",
+    )
+)
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Where it is used: laptop, schedule.")],
+    holder: Annotated[
+        str | None,
+        typer.Option("--for", metavar="ID", help="Whose it is, for an admin to give. Default: who asks."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How long it is good for.")] = 90,
+    actor: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token and show it, this once.
+
+    Set FAIRTRIAL_TOKEN to it where commands run; they then act as its person. The registry keeps only its hash.
+    """
+    from datetime import timedelta
+
+    from app.formats import instant
+    from registry import tokens as kept
+
+    with opened(actor) as session, parameters({"name": "NAME"}):
+        made = kept.create(
+            session.registry, session.actor, name, person_id=holder, lifetime=timedelta(days=days)
+        )
+        session.answer(
+            {"token": _token(session, made.token), "secret": made.secret},
+            [
+                made.secret,
+                f"Token {made.token.id} ({made.token.name}) of {made.token.person}, until "
+                f"{instant(made.token.expires_at)}. It is shown this once: export FAIRTRIAL_TOKEN=…",
+            ],
+            as_json=as_json,
+        )
+
+
+@tokens.command("list", epilog=examples("fairtrial people token list", "fairtrial people token list mira"))
+def list_tokens(
+    id: Annotated[str | None, typer.Argument(metavar="ID", help="Only this person's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List tokens: whose, who made them, until when; never the tokens themselves."""
+    from app.formats import instant
+    from registry import tokens as kept
+
+    with opened() as session:
+        found = kept.list_tokens(session.registry, id)
+        now = session.registry.clock.now()
+        rows = [
+            (one.id, one.person, one.name, one.issued_by, instant(one.expires_at), one.standing(now))
+            for one in found
+        ]
+        session.answer(
+            {"tokens": [_token(session, one) for one in found]},
+            [Table(("id", "person", "name", "made by", "until", ""), rows) if rows else "There is no token."],
+            as_json=as_json,
+        )
+
+
+@tokens.command("revoke", epilog=examples("fairtrial people token revoke 1a2b3c4d --as mira"))
+def revoke_token(
+    id: Annotated[str, typer.Argument(metavar="TOKEN-ID", help="As listed; never the token itself.")],
+    actor: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token worthless: your own, or as an admin anybody's."""
+    from registry import tokens as kept
+
+    with opened(actor) as session:
+        token = kept.revoke(session.registry, session.actor, id)
+        session.answer(
+            {"token": _token(session, token)},
+            [f"Token {token.id} ({token.name}) of {token.person} is revoked."],
+            as_json=as_json,
+        )
+
+
+def _token(session: Session, token: Token) -> dict[str, Any]:
+    standing = token.standing(session.registry.clock.now())
+    document: dict[str, Any] = plain(token)
+    return {**document, "standing": standing}
 
 
 def _answer(session: Session, person: Person, *, as_json: bool) -> None:

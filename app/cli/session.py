@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,7 @@ As = Annotated[
         "--as",
         metavar="ID",
         envvar="FAIRTRIAL_ACTOR",
-        help="Who acts. Default: in one-person mode, that person.",
+        help="Who acts. Default: whose token FAIRTRIAL_TOKEN holds; in one-person mode, that person.",
     ),
 ]
 ExperimentId = Annotated[
@@ -40,23 +41,28 @@ class Session:
 
     Attributes:
         named: the person named by ``--as`` or FAIRTRIAL_ACTOR; None where nobody was.
+        token: from FAIRTRIAL_TOKEN, which proves who is asking; None where there is none.
     """
 
     settings: Settings
     registry: Registry
     named: str | None
+    token: str | None = field(default=None, repr=False)
 
     @property
     def actor(self) -> str:
-        """Who acts: the person named, else the one person of one-person mode.
+        """Who acts: whose token it is, else the person named, else the one person of one-person mode.
 
         Raises:
             BadUsage: in a team, where nobody was named.
+            Refused: the token is not good, or there is none and the registry requires one.
         """
         from registry.store import everybody
+        from registry.tokens import proven
 
-        if self.named is not None:
-            return self.named
+        asking = proven(self.registry, self.token, self.named)
+        if asking is not None:
+            return asking
         people = everybody(self.registry)
         alone = next((person.id for person in people if person.one_person), None)
         configured = self.settings.one_person
@@ -69,7 +75,7 @@ class Session:
             return alone
         known = ", ".join(person.id for person in people if person.active and person.id != "system")
         raise BadUsage(
-            f"nobody says who acts; give --as ID, or set FAIRTRIAL_ACTOR (known here: {known or 'nobody'})"
+            f"nobody says who acts; set FAIRTRIAL_TOKEN, give --as ID, or set FAIRTRIAL_ACTOR (known here: {known or 'nobody'})"
         )
 
     @property
@@ -167,7 +173,7 @@ def opened(named: str | None = None) -> Iterator[Session]:
     settings = load_settings()
     with open_workspace_registry(settings) as registry:
         try:
-            yield Session(settings, registry, named)
+            yield Session(settings, registry, named, os.environ.get("FAIRTRIAL_TOKEN") or None)
         except typer.Exit:
             raise
         except Exception:

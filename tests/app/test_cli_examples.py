@@ -29,11 +29,21 @@ STAGE_OF = {
     "audit": "running",
     "clock": "founded",
     "watch": "watched",
+    "worker": "running",
+    "webhook": "founded",
 }
 """The stage before each command; the longest beginning counts."""
 
-ELSEWHERE = ("init", "demo", "app", "people become-team", "audit adopt-key")
-"""Examples that other tests run: test_cli_init, test_demo, test_screens, test_cli_people, test_cli_audit."""
+ELSEWHERE = (
+    "init",
+    "demo",
+    "app",
+    "people become-team",
+    "people token revoke",
+    "people require-tokens",
+    "audit adopt-key",
+)
+"""Examples that other tests run: test_cli_init, test_demo, test_screens, test_cli_people, test_cli_tokens, test_cli_audit."""
 
 LINES = [
     line
@@ -57,6 +67,9 @@ def test_the_example_runs_at_its_stage(fairtrial, at, line):
     if words.startswith(("amend EXP-0001 --approve", "amend EXP-0001 --reject")):
         proposed = next(other for other in LINES if "amended.yaml" in other)
         assert fairtrial("", *shlex.split(proposed)[1:]).exit_code == 0
+    if words.startswith("webhook") and not words.startswith("webhook add"):
+        added = next(other for other in LINES if "webhook add audit" in other)
+        assert fairtrial("", *shlex.split(added)[1:]).exit_code == 0
     ran = fairtrial("", *shlex.split(words))
     assert ran.exit_code == 0, ran.err
     assert ran.out

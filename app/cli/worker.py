@@ -1,0 +1,61 @@
+"""`worker`: the process that owns the outcome logs and does what pages ask for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from app.cli.errors import BadUsage
+from app.cli.examples import examples
+from app.cli.output import AsJson, answer, note
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=examples("fairtrial worker --once", "fairtrial worker --once --json"))
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Do what waits, then end.")] = False,
+    poll: Annotated[
+        str, typer.Option(metavar="DURATION", help="How often it asks for work when there is none.")
+    ] = "1s",
+    as_json: AsJson = False,
+) -> None:
+    """Do the jobs that pages ask for, and send webhooks, until told to end.
+
+    Health, looks, watches, simulations and checks of sources run here: of a deployment's processes only this one
+    loads the outcomes file. SIGTERM and Ctrl-C end it once the job at hand is done; a second one ends it at once.
+    Several may run; a job whose worker died is taken up by another after a minute.
+    """
+    from app.cli.session import opened
+    from app.worker import Worker, ended_by_signals
+    from experiments.forms.durations import seconds
+    from registry.jobs import JobState
+
+    try:
+        pause = seconds(poll)
+    except ValueError as error:
+        raise BadUsage(f"--poll: {error}") from None
+    if pause < 1:
+        raise BadUsage("--poll: 0s is not allowed; give at least 1s")
+    with opened():
+        pass  # says at once what is wrong with the workspace
+    working = Worker(log=lambda line: note(f"{datetime.now(UTC):%H:%M:%S} {line}"))
+    with ended_by_signals(working):
+        did = working.run(once=once, poll=pause)
+    counts = {state.value: did.count(state) for state in JobState if did.count(state)}
+    said = ", ".join(f"{n} {state}" for state, n in counts.items()) or "none waited"
+    answer(
+        {
+            "worker": did.worker,
+            "jobs": [
+                {"id": job.id, "kind": job.kind, "entity": job.entity, "state": job.state, "error": job.error}
+                for job in did.jobs
+            ],
+            "counts": counts,
+            "messages_tried": did.sent,
+        },
+        lambda: [f"Jobs: {said}. Messages tried: {did.sent}."],
+        as_json=as_json,
+    )
