@@ -127,7 +127,7 @@ def units_so_far(
     if per_day:
         sentence += f"; by the planned traffic it would be {count(path[-1])} by now"
     sentence += "."
-    top = max(planned, totals[-1]) * 1.12
+    top = max(planned, totals[-1]) * 1.2
     x = alt.X(
         "week:Q",
         scale=alt.Scale(domain=[0, last + 0.35], nice=False),
@@ -148,12 +148,12 @@ def units_so_far(
     layers = [
         alt.Chart(data(total, _LINE_COLUMNS)).mark_rule(color=MUTED.light, strokeWidth=1).encode(y=y),
         alt.Chart(data(total, _LINE_COLUMNS))
-        .mark_text(align="left", baseline="bottom", dy=-3, color=MUTED.light)
-        .encode(x=pixels(4), y=y, text=alt.Text("words:N")),
+        .mark_text(align="right", baseline="top", dy=4, color=MUTED.light)
+        .encode(x=pixels(width - 4), y=y, text=alt.Text("words:N")),
         line.mark_line(
             color=BLUE.light, strokeWidth=2.5, point=alt.OverlayMarkDef(color=BLUE.light, size=45)
         ).encode(x=x, y=y),
-        line.mark_text(align="left", dx=7, dy=4, fontWeight="bold").encode(
+        line.mark_text(align="center", baseline="bottom", dy=-8, fontWeight="bold").encode(
             x=x, y=y, text=alt.Text("words:N")
         ),
     ]

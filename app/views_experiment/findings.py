@@ -31,6 +31,7 @@ class Findings:
     standing: LookStanding | None
     standing_at: datetime | None
     look: LookFound | None
+    look_at: datetime | None
     watch: WatchFound | None
     watch_at: datetime | None
     at_work: tuple[Job, ...]
@@ -50,6 +51,7 @@ def findings_of(registry: Registry, dossier: Dossier) -> Findings:
         standing=_standing(standing, dossier),
         standing_at=None if standing is None else standing.finished_at,
         look=None if look is None or look.result is None else LookFound.model_validate(look.result),
+        look_at=None if look is None else look.finished_at,
         watch=None if watch is None or watch.result is None else WatchFound.model_validate(watch.result),
         watch_at=None if watch is None else watch.finished_at,
         at_work=tuple(job for job in reversed(recent) if job.unfinished),

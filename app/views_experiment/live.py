@@ -59,24 +59,29 @@ class OutcomeReads:
 
 def progress_of(findings: Findings) -> Progress | None:
     """Progress to the next look; None before anything was found of it."""
-    standing = findings.standing
+    standing, health = findings.standing, findings.health
     if standing is None:
         return None
     wanted = 1.0 if standing.wanted is None else standing.wanted
-    came, planned = sum(standing.enrolled), ceil(wanted * sum(standing.planned) - 1e-9)
-    which = f"look {standing.k}" if standing.of == 1 or standing.of > standing.k else "the last look"
+    needed = ceil(wanted * sum(standing.planned) - 1e-9)
+    came = f"{count(sum(standing.enrolled))} units have come"
+    mature = None if health is None else sum(arm.mature for arm in health.arms)
+    if mature is not None:
+        came += f", {count(mature)} are mature"
     if standing.wanted is None:
-        said = f"{count(came)} units so far. {which.capitalize()} comes at its time, whatever has come."
+        said = f"Look {standing.k} comes at its time, whatever has come. {came}."
     else:
         said = (
-            f"{count(came)} of about {count(planned)} units for {which}: {share(round(standing.information, 3))} of the "
-            f"planned information, {share(wanted)} needed."
+            f"Look {standing.k} needs about {count(needed)} mature units ({share(wanted)} of the planned information). "
+            f"{came}."
         )
     if standing.due:
         said += " It is due."
     elif standing.expected is not None:
         said += f" Expected about {instant(standing.expected)}."
-    return Progress(standing.information / wanted if wanted else 0.0, said)
+    if standing.due:
+        return Progress(1.0, said)
+    return Progress((mature or 0) / needed if needed else 0.0, said)
 
 
 def numbers_of(

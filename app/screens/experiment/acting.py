@@ -49,11 +49,16 @@ def button(
     return seen
 
 
-def reason(label: str, what: str, key: str, why_not: str | None = None) -> str:
+def impossible(label: str, key: str, why_not: str | None) -> bool:
+    """Whether an act is not possible; then its button cannot be pressed, and says why."""
+    if why_not is not None:
+        button(label, key, 0, why_not=why_not)
+    return why_not is not None
+
+
+def reason(label: str, what: str, key: str) -> str:
     """A field for the reason of an act, with the length it needs."""
-    needed = MINIMUM_REASON[what]
-    typed = st.text_area(f"{label} (at least {needed} characters)", key=key, disabled=why_not is not None)
-    return typed or ""
+    return st.text_area(f"{label} (at least {MINIMUM_REASON[what]} characters)", key=key) or ""
 
 
 def attempt(act: Callable[[], object], said: str) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.formats import instant
 from app.screens.experiment import marks
-from app.screens.experiment.acting import attempt, button, reason
+from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.opened import Opened
 from app.views_experiment.gates import why_not
 from experiments.readouts.readout import Readout
@@ -56,31 +56,28 @@ def decision(opened: Opened, found: Readout) -> None:
 
 
 def _first(opened: Opened, found: Readout) -> None:
-    why = why_not(opened.me.person, opened.dossier.experiment, "decide")
-    off, verdict = why is not None, found.verdict.code
-    treatments = [arm.arm for arm in found.units[1:]]
+    if impossible(
+        "Sign the decision", "decide.do", why_not(opened.me.person, opened.dossier.experiment, "decide")
+    ):
+        return
+    verdict, ships = found.verdict.code, found.verdict.ships
+    treatments, arm = [arm.arm for arm in found.units[1:]], None
     with st.form("decide", enter_to_submit=False):
         choice = st.radio(
-            "Decision", list(CHOICES), format_func=CHOICES.__getitem__, key="decide.choice", disabled=off
+            "Decision", list(CHOICES), format_func=CHOICES.__getitem__, index=None, key="decide.choice"
         )
-        arm = None
         if len(treatments) > 1:
-            ships = found.verdict.ships
-            arm = st.selectbox(
-                "Which treatment ships",
-                treatments,
-                index=treatments.index(ships) if ships in treatments else None,
-                key="decide.arm",
-                disabled=off,
-            )
-        text = reason("Reason", "decide", "decide.reason", why)
+            first = treatments.index(ships) if ships in treatments else None
+            arm = st.selectbox("Which treatment ships", treatments, index=first, key="decide.arm")
+        text = reason("Reason", "decide", "decide.reason")
         longer = MINIMUM_REASON["decide against the verdict"]
         alone = "" if opened.me.person.one_person else ", and a second decider has to approve"
         marks.words(f"Against the verdict {verdict}: at least {longer} characters{alone}.", muted=True)
-        seen = button(
-            "Sign the decision", "decide.do", opened.revision, why_not=why, primary=True, in_form=True
-        )
+        seen = button("Sign the decision", "decide.do", opened.revision, primary=True, in_form=True)
     if seen is None:
+        return
+    if choice is None:
+        st.error("Not signed: no decision is chosen. What you wrote is still here. Choose one, then sign.")
         return
     against = lifecycle.opposes(Choice(choice), Verdict(verdict)) and not opened.me.person.one_person
     attempt(
@@ -109,13 +106,18 @@ def _second(opened: Opened, waiting: Proposal) -> None:
     if approve is None and mine:
         approve = "you proposed it: a second decider is needed."
     reject = why_not(person, current, "reject decision")
+    label = "Take it back" if mine else "Reject the decision"
+    impossible("Approve the decision", "second.approve", approve)
+    if impossible(label, "second.reject", reject):
+        return
+    seen = None
     with st.form("second", enter_to_submit=False):
-        text = reason("Reason", "decide", "second.reason", reject)
-        seen = button(
-            "Approve the decision", "second.approve", opened.revision, why_not=approve, in_form=True
-        )
-        label = "Take it back" if mine else "Reject the decision"
-        back = button(label, "second.reject", opened.revision, why_not=reject, in_form=True)
+        text = reason("Reason", "reject" if mine else "decide", "second.reason")
+        if approve is None:
+            seen = button(
+                "Approve the decision", "second.approve", opened.revision, primary=True, in_form=True
+            )
+        back = button(label, "second.reject", opened.revision, in_form=True)
     registry, me = opened.here.registry, opened.me.id
     if seen is not None:
         attempt(

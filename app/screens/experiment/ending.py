@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.screens.experiment import marks
-from app.screens.experiment.acting import attempt, button, reason
+from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.opened import Opened
 from app.views_experiment.gates import why_not
 from registry import lifecycle
@@ -38,9 +38,11 @@ def _withdraw(opened: Opened) -> None:
     why = why_not(opened.me.person, opened.dossier.experiment, "withdraw")
     with st.expander("Withdraw it"):
         marks.words("Possible before the first exposure. It stays listed, and nobody can take it up again.")
+        if impossible("Withdraw", "withdraw.do", why):
+            return
         with st.form("withdraw", enter_to_submit=False):
-            text = reason("Why it is withdrawn", "withdraw", "withdraw.reason", why)
-            seen = button("Withdraw", "withdraw.do", opened.revision, why_not=why, in_form=True)
+            text = reason("Why it is withdrawn", "withdraw", "withdraw.reason")
+            seen = button("Withdraw", "withdraw.do", opened.revision, in_form=True)
         if seen is not None:
             attempt(
                 lambda: lifecycle.withdraw(opened.here.registry, opened.me.id, opened.id, text, seen=seen),
@@ -55,9 +57,11 @@ def _stop(opened: Opened) -> None:
             "For an operational reason. Everybody gets control at once; the units exposed so far are read out once they are "
             "mature, and the verdict is at most INCONCLUSIVE."
         )
+        if impossible("Stop by hand", "stop.do", why):
+            return
         with st.form("stop", enter_to_submit=False):
-            text = reason("Why it is stopped", "stop by hand", "stop.reason", why)
-            seen = button("Stop by hand", "stop.do", opened.revision, why_not=why, in_form=True)
+            text = reason("Why it is stopped", "stop by hand", "stop.reason")
+            seen = button("Stop by hand", "stop.do", opened.revision, in_form=True)
         if seen is not None:
             attempt(
                 lambda: lifecycle.stop_by_hand(
@@ -79,13 +83,13 @@ def _abandon(opened: Opened, waiting: Proposal | None) -> None:
         why = "you proposed it: the other of owner and reviewer has to agree."
     with st.expander("Abandon it"):
         marks.words("Owner and reviewer each say so; the second ends it. Its outcomes stay closed for ever.")
+        label = "Abandon" if waiting is None else "Agree and abandon"
+        if impossible(label, "abandon.do", why):
+            return
         with st.form("abandon", enter_to_submit=False):
-            code = st.selectbox(
-                "What kind of reason", list(Abandonment), key="abandon.code", disabled=why is not None
-            )
-            text = reason("Why it is abandoned", "abandon", "abandon.reason", why)
-            label = "Abandon" if waiting is None else "Agree and abandon"
-            seen = button(label, "abandon.do", opened.revision, why_not=why, in_form=True)
+            code = st.selectbox("What kind of reason", list(Abandonment), key="abandon.code")
+            text = reason("Why it is abandoned", "abandon", "abandon.reason")
+            seen = button(label, "abandon.do", opened.revision, in_form=True)
         if seen is not None:
             attempt(
                 lambda: lifecycle.abandon(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.export.blocks import table
 from app.screens.experiment import marks
-from app.screens.experiment.acting import attempt, button, reason
+from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.opened import Opened
 from app.views_experiment.gates import why_not
 from app.views_experiment.history import (
@@ -103,11 +103,11 @@ def _settle(opened: Opened, proposal: Proposal) -> None:
             lambda: lifecycle.approve_amendment(registry, me, opened.id, exposure_now(opened), seen=seen),
             "Approved: the plan has a new version.",
         )
+    if impossible("Reject the amendment", "amend.reject.do", reject):
+        return
     with st.form("amend.reject", enter_to_submit=False):
-        text = reason("Why it is rejected", "reject", "amend.reason", reject)
-        back = button(
-            "Reject the amendment", "amend.reject.do", opened.revision, why_not=reject, in_form=True
-        )
+        text = reason("Why it is rejected", "reject", "amend.reason")
+        back = button("Reject the amendment", "amend.reject.do", opened.revision, in_form=True)
     if back is not None:
         attempt(
             lambda: lifecycle.reject_amendment(registry, me, opened.id, text, seen=back),

@@ -10,7 +10,7 @@ from app.charts.enrolment import arms_so_far, maturity_by_week, units_so_far
 from app.export.blocks import table
 from app.export.records import checks_table
 from app.formats import count, instant, p_clause
-from app.readings import Reading, reading
+from app.readings import Reading, check_reading, reading
 from app.screens.experiment import marks, sheet
 from app.screens.experiment.acting import button
 from app.screens.experiment.ending import ending
@@ -95,22 +95,20 @@ def _asked_already(findings: Findings) -> str | None:
 
 
 def _failing(health: Health) -> None:
+    """Every check that does not pass, with what to do; where a mismatch of the arms comes from stands once."""
+    told = False
     for check in failing(health):
-        tone = {"fail": "bad", "hold": "warning", "warn": "warning"}[check.result]
-        blocks = (
-            " The readout is blocked: results would not be trustworthy."
-            if check.result == "fail" and check.blocking
-            else ""
-        )
+        blocks = check.result == "fail" and check.blocking
+        mismatch = check.result == "fail" and check.name.casefold().startswith("allocation")
         p = "" if check.p_value is None else f" ({p_clause(check.p_value)})"
-        srm = check.result == "fail" and check.name.casefold().startswith("allocation")
+        said = " The readout is blocked: results would not be trustworthy." if blocks else ""
+        shown = check_reading(check.result)
         marks.notice(
-            Reading(
-                check.name, "✕" if tone == "bad" else "!", "square", "bad" if tone == "bad" else "warning"
-            ),
-            f"{check.detail}{p}.{blocks} {advice(check)}",
-            SRM_STAGES if srm else (),
+            Reading(f"{check.name}: {shown.words.casefold()}.", shown.icon, shown.shape, shown.tone),
+            f"{check.detail}{p}.{said} {advice(check)}",
+            SRM_STAGES if mismatch and not told else (),
         )
+        told = told or mismatch
 
 
 def _progress(opened: Opened, design: Design) -> None:
@@ -144,6 +142,7 @@ def _charts(design: Design, health: Health) -> None:
     left, right = st.columns(2)
     with left:
         drawn = arms_so_far(health.arms, allocation)
+        marks.words("Allocation of the arms", heading=True)
         marks.words(drawn.sentence)
         sheet.picture("Allocation of the arms", drawn)
     if not health.maturing:
@@ -153,10 +152,12 @@ def _charts(design: Design, health: Health) -> None:
     passed = None if health.watermark is None else (health.watermark - begun) / timedelta(days=7)
     with right:
         drawn = units_so_far(health.maturing, design.plan.total, per_day, passed)
+        marks.words("Exposed units, all arms together", heading=True)
         marks.words(drawn.sentence)
         sheet.picture("Exposed units, all arms together", drawn)
     with left:
         drawn = maturity_by_week(health.maturing)
+        marks.words("Maturity by week of first exposure", heading=True)
         marks.words(drawn.sentence)
         sheet.picture("Maturity by week of first exposure", drawn)
     if health.excluded:
@@ -172,8 +173,7 @@ def _checks(health: Health) -> None:
     marks.words(
         f"The logs are complete up to {instant(health.watermark)} ({health.watermark_why}).", muted=True
     )
-    found = failing(health)
-    with st.expander(f"All {len(health.checks)} checks", expanded=bool(found)):
+    with st.expander(f"All {len(health.checks)} checks and their rules"):
         marks.table(checks_table("Checks of the logs, blind to outcomes", health.checks))
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.formats import instant
 from app.protocol import protocol
 from app.screens.experiment import marks
-from app.screens.experiment.acting import attempt, button, reason
+from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.ending import ending
 from app.screens.experiment.history import changes_table, exposure_now
 from app.screens.experiment.opened import Opened
@@ -27,12 +27,18 @@ _LABELS: Final = (NO_LABEL, Label.LATE.value, Label.RETROSPECTIVE.value)
 
 def plan(opened: Opened) -> None:
     """Draw the tab."""
-    state = opened.dossier.experiment.state
+    state, exposure = opened.dossier.experiment.state, None
     if state is State.IN_REVIEW:
-        _review(opened)
+        exposure = _review(opened)
     elif state is State.DRAFT:
         marks.words("A draft: nothing is locked. Its owner edits it under Register and sends it for review.")
     _protocol(opened)
+    if state is State.IN_REVIEW:
+        st.subheader("Lock it, or send it back", anchor="lock")
+        if exposure is not None:
+            _lock(opened, exposure)
+        _request_changes(opened)
+        _take_back(opened)
     if state in {State.DRAFT, State.IN_REVIEW}:
         ending(opened)
 
@@ -48,7 +54,8 @@ def _protocol(opened: Opened) -> None:
         st.code(opened.dossier.draft_written, language="yaml")
 
 
-def _review(opened: Opened) -> None:
+def _review(opened: Opened) -> Exposure | None:
+    """Who reviews, what changed and what the logs say now; the acts follow the protocol."""
     current = opened.dossier.experiment
     st.subheader("Review", anchor="review")
     marks.words(
@@ -61,11 +68,7 @@ def _review(opened: Opened) -> None:
         )
     elif changes is not None:
         marks.words("Nothing changed in the plan since it was last under review.")
-    exposure = _exposure(opened)
-    if exposure is not None:
-        _lock(opened, exposure)
-    _request_changes(opened)
-    _take_back(opened)
+    return _exposure(opened)
 
 
 def _exposure(opened: Opened) -> Exposure | None:
@@ -87,9 +90,11 @@ def _exposure(opened: Opened) -> Exposure | None:
 
 
 def _lock(opened: Opened, exposure: Exposure) -> None:
-    why = why_not(opened.me.person, opened.dossier.experiment, "register")
+    if impossible(
+        "Register and lock", "lock.do", why_not(opened.me.person, opened.dossier.experiment, "register")
+    ):
+        return
     early = exposure.first_exposure_at is not None or exposure.data_complete
-    off = why is not None
     with st.form("lock", enter_to_submit=False):
         label, text = NO_LABEL, ""
         if early:
@@ -97,12 +102,10 @@ def _lock(opened: Opened, exposure: Exposure) -> None:
                 "It is not registered before its data any more. It can be locked under a label that stays on it for ever; "
                 f"the reason needs {MINIMUM_REASON['register late']} characters."
             )
-            label = st.selectbox("Label", _LABELS, key="lock.label", disabled=off)
-            text = st.text_area("Why it is registered late", key="lock.reason", disabled=off) or ""
-        typed = st.text_input(f"Type {opened.id} to confirm", key="lock.confirm", disabled=off)
-        seen = button(
-            "Register and lock", "lock.do", opened.revision, why_not=why, primary=True, in_form=True
-        )
+            label = st.selectbox("Label", _LABELS, key="lock.label")
+            text = st.text_area("Why it is registered late", key="lock.reason") or ""
+        typed = st.text_input(f"Type {opened.id} to confirm", key="lock.confirm")
+        seen = button("Register and lock", "lock.do", opened.revision, primary=True, in_form=True)
     if seen is None:
         return
     if (typed or "").strip() != opened.id:
@@ -126,9 +129,11 @@ def _lock(opened: Opened, exposure: Exposure) -> None:
 
 def _request_changes(opened: Opened) -> None:
     why = why_not(opened.me.person, opened.dossier.experiment, "request changes")
+    if impossible("Request changes", "changes.do", why):
+        return
     with st.form("changes", enter_to_submit=False):
-        text = reason("What has to change", "request changes", "changes.reason", why)
-        seen = button("Request changes", "changes.do", opened.revision, why_not=why, in_form=True)
+        text = reason("What has to change", "request changes", "changes.reason")
+        seen = button("Request changes", "changes.do", opened.revision, in_form=True)
     if seen is not None:
         attempt(
             lambda: lifecycle.request_changes(opened.here.registry, opened.me.id, opened.id, text, seen=seen),

@@ -43,10 +43,16 @@ def readout(opened: Opened) -> None:
     page = page_of(found)
     sheet.head(page)
     _downloads(found)
-    with st.container(key="decision"):
+    signed = opened.dossier.decision is not None
+    if signed:
         decision(opened, found)
+    sheet.contents(
+        [(section.heading, section.anchor) for section in page.sections] + [("Decision", "decision")]
+    )
     for section in page.sections:
         sheet.section(section, found.sha256)
+    if not signed:
+        decision(opened, found)
     marks.words(f"SHA-256 of this readout: {found.sha256}", muted=True)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import streamlit as st
 
@@ -22,10 +22,15 @@ from app.export.blocks import (
     VerdictBox,
     Words,
 )
+from app.formats import count
 from app.screens.experiment import marks
 
 if TYPE_CHECKING:
     from app.charts import Drawn
+
+
+MANY: Final = 30
+"""Rows above which a table is folded away until it is asked for."""
 
 
 def head(page: Page) -> None:
@@ -51,6 +56,11 @@ def verdict_box(verdict: VerdictBox) -> None:
     )
 
 
+def contents(headings: Sequence[tuple[str, str]]) -> None:
+    """Ways to the sections of a long page: each heading with its anchor."""
+    st.markdown(" · ".join(f"[{heading}](#{anchor})" for heading, anchor in headings))
+
+
 def section(shown: Section, key: str) -> None:
     """A section under its heading, which is also its anchor.
 
@@ -73,6 +83,9 @@ def draw(block: Block, key: str | None = None) -> None:
             marks.words(text)
         case Bullets(items):
             marks.bullets(items)
+        case Table() if len(block.rows) > MANY:
+            with st.expander(f"{block.caption} ({count(len(block.rows))} rows)"):
+                marks.table(block)
         case Table():
             marks.table(block)
         case Figure():
@@ -89,15 +102,16 @@ def draw(block: Block, key: str | None = None) -> None:
 def picture(title: str, drawn: Drawn) -> None:
     """A chart as a picture with its takeaway as its text, and its data as a table."""
     found = _svg(drawn)
-    _show(title, _darkened(found) if _dark() else found, drawn.sentence, _data(title, drawn))
+    _show(_darkened(found) if _dark() else found, drawn.sentence, _data(title, drawn))
 
 
 def _figure(figure: Figure, key: str | None) -> None:
+    marks.words(figure.title, heading=True)
     if key is None:
         picture(figure.title, figure.draw())
         return
     kept = _kept(key, figure.draw, figure.title)
-    _show(figure.title, kept.dark if _dark() else kept.light, kept.sentence, kept.data)
+    _show(kept.dark if _dark() else kept.light, kept.sentence, kept.data)
 
 
 class _Kept(NamedTuple):
@@ -115,8 +129,7 @@ def _kept(key: str, _draw: Callable[[], Drawn], _title: str) -> _Kept:  # noqa: 
     return _Kept(light, _darkened(light), drawn.sentence, _data(_title, drawn))
 
 
-def _show(title: str, svg: str, sentence: str, data: Table) -> None:
-    marks.words(title)
+def _show(svg: str, sentence: str, data: Table) -> None:
     st.image(svg, alt=sentence)
     with st.expander("Data as table"):
         marks.table(data)

@@ -41,9 +41,9 @@ def work(opened: Opened) -> None:
             f"{NAMES[job.kind]} failed {instant(job.finished_at)}: {job.error} Nothing was changed. Mend the cause, then ask "
             "again."
         )
-    look = opened.findings.look
+    look, at = opened.findings.look, opened.findings.look_at
     if look is not None and look.outcome == "REFUSED" and opened.dossier.experiment.released_at is None:
-        st.warning(f"The last look that was asked for was refused: {' '.join(look.because)}")
+        st.warning(f"The look that was asked for last was refused, {instant(at)}: {' '.join(look.because)}")
 
 
 @st.fragment(run_every=REFRESH)
