@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.screens.audit import audit_page
+from app.screens.experiment import experiment_page
 from app.screens.experiments import experiments_page
 from app.screens.help import help_page
 from app.screens.home import home_page
@@ -50,6 +51,7 @@ SECTIONS: dict[str, tuple[Screen, ...]] = {
         Screen(home_page, "Home", "home", ""),
         Screen(register_page, "Register", "edit_note", "register"),
         Screen(experiments_page, "Experiments", "format_list_bulleted", "experiments"),
+        Screen(experiment_page, "Experiment", "science", "experiment", hidden=True),
     ),
     "Models": (
         Screen(shadow_page, "Shadow review", "compare_arrows", "shadow"),
