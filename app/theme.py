@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from app.charts.palette import AMBER, BLUE, DARK_SURFACE, GREY, INK, LANE, MUTED, SURFACE, VERMILLION, Ink
+from app.charts.palette import AMBER, BLUE, DARK_SURFACE, GREY, LANE, MUTED, SURFACE, VERMILLION, Ink
 
 VIOLET: Final = Ink("#7B3294", "#C79BE0")
 TEAL: Final = Ink("#00694E", "#4CC3A0")
+TEXT: Final = Ink("#0A0D13", "#F2F4F7")
+"""Stronger than a chart's ink: captions and headings of tables are drawn with 60% of it."""
 LINK: Final = Ink("#00609A", "#6CBEEC")
 BUTTON: Final = Ink("#0069A5", "#287BAB")
 """White stands on it, and it stands on the surface."""
@@ -55,6 +57,7 @@ def _both() -> dict[str, str]:
         "baseRadius": "small",
         "showWidgetBorder": "true",
         "linkUnderline": "true",
+        "headingFontSizes": "2rem,1.4rem,1.15rem,1rem,1rem,1rem",
     }
     named = dict(common)
     for mode in ("light", "dark"):
@@ -69,11 +72,11 @@ def _mode(mode: str) -> dict[str, str]:
     colours = {
         "backgroundColor": SURFACE if mode == "light" else DARK_SURFACE,
         "secondaryBackgroundColor": of(LANE),
-        "textColor": of(INK),
+        "textColor": of(TEXT),
         "primaryColor": of(BUTTON),
         "linkColor": of(LINK),
         "borderColor": of(BORDER),
-        "codeTextColor": of(INK),
+        "codeTextColor": of(TEXT),
         "codeBackgroundColor": of(LANE),
         "dataframeHeaderBackgroundColor": of(LANE),
     }

@@ -110,7 +110,11 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the filters offer: what there is, and nothing else."""
+    """What the filters offer: what there is, and nothing else.
+
+    Attributes:
+        states: words, and the value of `registry.records.State` they stand for.
+    """
 
     states: Mapping[str, str]
     teams: tuple[str, ...]
@@ -122,7 +126,7 @@ def choices(found: Portfolio) -> Choices:
     """What the list of these experiments can be filtered by."""
     present = {one.state for one in found.experiments}
     return Choices(
-        states={state.value: state_words(state) for state in State if state in present},
+        states={state_words(state): state.value for state in State if state in present},
         teams=_names(one.team or NOBODY for one in found.experiments),
         owners=_names(one.owner for one in found.experiments),
         metrics=_names(one.primary_metric or NOBODY for one in found.experiments),

@@ -50,17 +50,17 @@ def _filters(offered: Choices) -> Filters:
             placeholder="id, title, owner or metric",
             help="Every word must occur.",
         )
-        states = st.multiselect(
-            "State",
-            list(offered.states),
-            key="state",
-            format_func=offered.states.__getitem__,
-            bind="query-params",
-        )
+        states = st.multiselect("State", list(offered.states), key="state", bind="query-params")
         teams = st.multiselect("Team", offered.teams, key="team", bind="query-params")
         owners = st.multiselect("Owner", offered.owners, key="owner", bind="query-params")
         metrics = st.multiselect("Primary metric", offered.metrics, key="metric", bind="query-params")
-    return Filters(tuple(states), tuple(teams), tuple(owners), tuple(metrics), text or "")
+    return Filters(
+        tuple(offered.states[words] for words in states),
+        tuple(teams),
+        tuple(owners),
+        tuple(metrics),
+        text or "",
+    )
 
 
 def _clear() -> None:
@@ -124,6 +124,6 @@ def _row(row: Listed, *, as_link: bool) -> dict[str, object]:
         "Next": row.comes_next,
         "Health": row.health or "",
         "Verdict": row.verdict_words,
-        "Amendments": row.amendments,
+        "Amendments": row.amendments or "",
         "Labels": ", ".join(row.labels),
     }

@@ -25,7 +25,7 @@ def table(
     links: str | None = None,
     columns: Mapping[str, Any] | None = None,
 ) -> None:
-    """Rows under their headings.
+    """Rows under their headings; a column in which no row says anything is left out.
 
     Args:
         alt: what the table says, for those who cannot see it.
@@ -34,6 +34,7 @@ def table(
     """
     if not rows:
         return
+    rows = _without_empty_columns(rows)
     if len(rows) > FEW:
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt=alt, key=key)
         return
@@ -86,6 +87,12 @@ def _page(url_path: str) -> st.Page | None:
 
     found = screen_at(url_path)
     return None if found is None else found.page()
+
+
+def _without_empty_columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Room for what there is: a column in which no row says anything is left out."""
+    said = [name for name in rows[0] if any(row[name] not in (None, "") for row in rows)]
+    return [{name: row[name] for name in said} for row in rows]
 
 
 def _cell(value: Any) -> str:
