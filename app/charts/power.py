@@ -127,32 +127,28 @@ def _planned(planned: int, x: alt.X) -> alt.Chart:
 
 
 def _labels(lines: Sequence[PowerLine], design: Design, planned: int, x: alt.X, y: alt.Y) -> alt.LayerChart:
-    """Each line by its name where it passes its own height, and the planned number at the foot."""
-    heights = {0.8: 0.45, 1.0: 0.3, 1.2: 0.15}
-    named: list[Record] = []
-    for line in lines:
-        place = next(
-            (i for i, power in enumerate(line.power) if power >= heights[line.factor]), len(line.units) - 1
+    """The planned number at the foot of its line, and right of it, below every curve, each line with its name."""
+    texts: list[Record] = [
+        {"units": planned, "power": 0.04, "label": f"planned: {count(planned)}", "colour": INK.light}
+    ]
+    samples: list[alt.Chart] = []
+    for place, line in enumerate(reversed(lines)):
+        height, colour = 0.48 - 0.09 * place, _INKS[line.factor].light
+        ends: list[Record] = [{"units": planned * at, "power": height} for at in (1.03, 1.13)]
+        samples.append(
+            alt.Chart(data(ends, _COLUMNS))
+            .mark_line(color=colour, strokeDash=_DASHES[line.factor], strokeWidth=2)
+            .encode(x=x, y=y)
         )
-        named.append(
-            {
-                "units": line.units[place],
-                "power": line.power[place],
-                "label": _name(line.factor, design),
-                "colour": _INKS[line.factor].light,
-            }
+        texts.append(
+            {"units": planned * 1.14, "power": height, "label": _name(line.factor, design), "colour": colour}
         )
-    texts = (
-        alt.Chart(data(named, _COLUMNS))
-        .mark_text(align="left", dx=8, dy=6, fontWeight="bold", fontSize=11)
+    words = (
+        alt.Chart(data(texts, _COLUMNS))
+        .mark_text(align="left", dx=4, fontSize=11)
         .encode(x=x, y=y, text="label:N", color=alt.Color("colour:N", scale=None))
     )
-    foot = (
-        alt.Chart(data([{"units": planned, "power": 0.04, "label": f"planned: {count(planned)}"}], _COLUMNS))
-        .mark_text(align="left", dx=6, fontSize=11, color=INK.light)
-        .encode(x=x, y=y, text="label:N")
-    )
-    return alt.LayerChart(layer=[texts, foot])
+    return alt.LayerChart(layer=[*samples, words])
 
 
 def _table(design: Design, planned: int) -> Columns:

@@ -27,6 +27,7 @@ _OWN_WORDS: tuple[Path, ...] = (
     ("primary", "mde"),
     ("primary", "margin"),
     ("power", "units_per_day"),
+    ("outcome_data_seen",),
 )
 """What nobody should register because an example said so."""
 

@@ -54,8 +54,14 @@ class Checked:
     def mark(self, step: Step) -> Mark:
         found = self.of_step(step)
         if not found:
-            return "done"
+            unanswered = step is STEPS[-1] and not self.outcome_data_answered
+            return "open" if unanswered else "done"
         return "open" if all(self.is_open(problem) for problem in found) else "wrong"
+
+    @property
+    def outcome_data_answered(self) -> bool:
+        """Whether it is written that outcome data were seen or not; a file may leave it out, a registration in the form not."""
+        return self.draft.at(("outcome_data_seen",)) is not None
 
     @property
     def steps_done(self) -> int:

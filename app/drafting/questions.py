@@ -37,7 +37,8 @@ class Question:
         words: how the alternatives of a choice are put.
         when: None where it is always asked. A field that is written is shown all the same.
         prose: whether an answer is a sentence or more.
-        hint: instead of the field's own description.
+        hint: the help line, instead of the field's own description; empty where the label says it all.
+        blank: what an empty choice means.
     """
 
     path: str
@@ -47,7 +48,8 @@ class Question:
     words: Mapping[str, str] = field(default_factory=dict)
     when: When | None = None
     prose: bool = False
-    hint: str = ""
+    hint: str | None = None
+    blank: str = "Default"
 
     @property
     def field(self) -> Field:
@@ -72,10 +74,12 @@ class Question:
     @property
     def help(self) -> str:
         """What the field is for, and what holds where it is left empty."""
-        said = self.hint or self.field.meaning.removesuffix("; not part of the hash")
+        if self.hint is not None:
+            return self.hint
+        said = self.field.meaning.removesuffix("; not part of the hash")
         said = said[:1].upper() + said[1:]
         default = self.field.default
-        if default not in ("", "required") and "efault" not in said:
+        if default not in ("", "required") and "efault" not in said and self.kind != "choice":
             said += f". Default: {default}"
         return said if said.endswith(".") else f"{said}."
 
@@ -94,8 +98,8 @@ class Group:
     Attributes:
         one: what an entry is called.
         first: what an entry begins with.
-        most: entries allowed.
-        inside: the list stands in the entries of this other list.
+        most, least: entries allowed.
+        in_row: whether the questions of an entry stand side by side.
     """
 
     path: str
@@ -106,6 +110,7 @@ class Group:
     more: bool = False
     hint: str = ""
     least: int = 0
+    in_row: bool = False
 
 
 Item = Question | Group

@@ -62,6 +62,7 @@ class Desk:
     def go(self, step: int) -> None:
         self.left.add(self.step)
         self.step = step
+        st.query_params["step"] = str(step)
 
     def put(self, edit: Edit) -> None:
         self.pending.append(edit)
@@ -124,9 +125,15 @@ def desk_of(experiment: Experiment) -> Desk:
     key = f"register/desk/{experiment.id}"
     desk: Desk | None = st.session_state.get(key)
     if desk is None:
-        desk = Desk(experiment.id, experiment.revision)
+        desk = Desk(experiment.id, experiment.revision, step=_asked_for(st.query_params.get("step")))
         st.session_state[key] = desk
     return desk
+
+
+def _asked_for(step: str | None) -> int:
+    """The step that the address names; the first where it names none."""
+    number = int(step) if step is not None and step.isdecimal() else 1
+    return number if 1 <= number <= PREVIEW else 1
 
 
 def _said(raw: Any) -> str:

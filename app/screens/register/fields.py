@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -66,7 +66,8 @@ class Form:
                 self._choice(question, path)
             case _:
                 self._text(question, path)
-        st.caption(plain(question.help))
+        if question.help and places[-1:] in {(), (0,)}:
+            st.caption(plain(question.help))
         self.problems(path)
 
     def group(self, group: Group, *places: int) -> None:
@@ -106,20 +107,31 @@ class Form:
                 marks.notice(TO_MEND, problem.message)
 
     def _entry(self, group: Group, path: Path, place: int, count: int, *places: int) -> None:
-        name, remove = st.columns([4, 1], vertical_alignment="center")
-        role = "control" if group.path == "arms" and place == 0 else ""
-        name.markdown(f"{group.one.capitalize()} {place + 1}" + (f" ({role})" if role else ""))
-        remove.button(
-            "Remove",
-            key=self.desk.key((*path, place), "remove"),
-            disabled=self.locked or count <= group.least,
-            help=f"Take {group.one} {place + 1} out",
-            on_click=self.desk.note_entry,
-            args=(path, "remove", place, f"without {group.one} {place + 1}"),
-        )
+        role = " (control)" if group.path == "arms" and place == 0 else ""
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"{group.one.capitalize()} {place + 1}{role}", width="content")
+            st.button(
+                "Remove",
+                key=self.desk.key((*path, place), "remove"),
+                disabled=self.locked or count <= group.least,
+                help=f"Take {group.one} {place + 1} out",
+                on_click=self.desk.note_entry,
+                args=(path, "remove", place, f"without {group.one} {place + 1}"),
+            )
         for problem in self.checked.at((*path, place)):
             marks.notice(TO_MEND, problem.message)
-        self.items(group.questions, *places, place)
+        if group.in_row:
+            self._row(group, *places, place)
+        else:
+            self.items(group.questions, *places, place)
+
+    def _row(self, group: Group, *places: int) -> None:
+        """The first questions of an entry side by side, those with a default below."""
+        first = [question for question in group.questions if not question.more]
+        for column, question in zip(st.columns(len(first)), first, strict=True):
+            with column:
+                self.question(question, *places)
+        self.items([question for question in group.questions if question.more], *places)
 
     def _text(self, question: Question, path: Path) -> None:
         key = self.desk.key(path)
@@ -142,7 +154,7 @@ class Form:
     def _choice(self, question: Question, path: Path) -> None:
         key, written = self.desk.key(path), self.checked.draft.at(path)
         several = question.kind == "several"
-        options: list[str | None] = list(question.options)
+        options: list[str] = list(question.options)
         default = question.field.default
         words = {name: question.words.get(name, name) for name in question.options}
         if several:
@@ -155,7 +167,7 @@ class Form:
             elif question.path == "stopping.futility.spending":
                 found, default = None, ""
             if default not in question.options:
-                options = [None, *options]
+                options, found = ["", *options], found or ""
             if written is not None and chosen(question.options, written) is None:
                 found = shown(question.kind, written)
                 options.append(found)
@@ -165,7 +177,7 @@ class Form:
             "options": options,
             "key": key,
             "disabled": self.locked,
-            "format_func": lambda name: _choice_words(question, words, name),
+            "format_func": lambda name: words.get(name, name) or question.blank,
             "on_change": self.desk.note,
             "args": (path, question.kind, key, question.label),
         }
@@ -206,7 +218,7 @@ class Form:
         keys = (self.desk.key(path, "number"), self.desk.key(path, "scale"))
         st.session_state.setdefault(keys[0], amount.number)
         st.session_state.setdefault(keys[1], amount.scale)
-        number, scale = st.columns([1, 1.4], vertical_alignment="bottom")
+        number, scale = st.columns([1.6, 1], vertical_alignment="bottom")
         given: dict[str, Any] = {
             "disabled": self.locked,
             "on_change": self.desk.note_amount,
@@ -257,12 +269,6 @@ def _metric_words(reference: str, catalogue: Catalogue) -> str:
     if metric is None:
         return f"{reference} (not in the catalogue)"
     return f"{reference}: {metric.meaning}" if metric.meaning else reference
-
-
-def _choice_words(question: Question, words: Mapping[str, str], name: str | None) -> str:
-    if name is None:
-        return "No" if question.path == "stopping.futility.spending" else "Default"
-    return words.get(name, name)
 
 
 def _example(question: Question) -> str | None:

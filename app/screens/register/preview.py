@@ -24,6 +24,8 @@ from experiments.simulation import Simulation, simulate
 REPLAYS: Final = 2_000
 """Simulated experiments for each truth: a probability is right to about one percentage point, at once."""
 
+_POWER: Final = "How likely is the primary test to find what it looks for?"
+
 _SITUATIONS: dict[Truth, str] = {
     "no effect": "there is no effect",
     "the planned effect": "the planned effect is there",
@@ -43,7 +45,9 @@ def design_preview(here: Here, desk: Desk, checked: Checked) -> None:
     found = preview(design)
     st.caption("Computed from the plan alone. No outcome is read here.")
     sizes(found)
-    sheet.picture("How likely is the primary test to find what it looks for?", power_curve(design))
+    marks.table(_metrics(found))
+    marks.words(_POWER, heading=True)
+    sheet.picture(_POWER, power_curve(design))
     if found.weeks:
         marks.table(_weeks(found))
         marks.words(
@@ -77,7 +81,6 @@ def sizes(found: Preview) -> None:
         ]
     pairs.append(("SHIP if the planned effect is there", f"{share(round(found.ship_power, 3))} or more"))
     marks.facts(pairs)
-    marks.table(_metrics(found))
 
 
 def _metrics(found: Preview) -> Table:
@@ -218,8 +221,8 @@ def _what_could_happen(desk: Desk, design: Design) -> None:
             return
         bar = st.progress(0.0, "Replaying the design")
         kept = simulate(design, replays=REPLAYS, progress=_shown_in(bar))
-        bar.empty()
         st.session_state[key] = kept
+        st.rerun()
     marks.table(characteristics(kept))
     with st.expander("What these replays take for granted"):
         marks.bullets([f"The looks: {kept.looks}.", *kept.assumptions])
@@ -259,9 +262,10 @@ def _rehearsal(here: Here, desk: Desk, design: Design) -> None:
         "The readout you would get, on drawn numbers, by the same rule and the same page as the real one. Every page of it "
         "says SIMULATED."
     )
-    truth = st.segmented_control(
+    truth = st.radio(
         "Show a simulated readout where …",
         truths_to_rehearse(design),
+        index=None,
         format_func=lambda one: _SITUATIONS[one],
         key=f"register/{desk.id}/truth",
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
+
 import streamlit as st
 
 from app.drafting.checking import Checked, Mark
 from app.drafting.steps import STEPS
 from app.drafting.summary import protocol_so_far
 from app.formats import count
+from app.protocol import Section
 from app.screens.experiment import marks
 from app.screens.register.desk import PREVIEW, Desk
 from experiments.designs.metrics import Catalogue
@@ -15,9 +19,14 @@ from experiments.designs.metrics import Catalogue
 MARKS: dict[Mark, str] = {"done": "✓", "open": "○", "wrong": "!"}
 MARK_WORDS: dict[Mark, str] = {"done": "complete", "open": "still open", "wrong": "something to mend"}
 
+HEIGHT = 560
+"""Pixels of the plan beside the form; it scrolls within."""
+
 _NARROW = """
 <style>
-.st-key-register_rail button { justify-content: flex-start; text-align: left; }
+.st-key-register_rail { gap: .15rem; }
+.st-key-register_rail button { padding: .15rem .6rem; }
+.st-key-register_rail button, .st-key-register_rail button * { justify-content: flex-start; text-align: left; }
 @media (max-width: 40rem) {
   .st-key-register_rail { flex-direction: row !important; flex-wrap: nowrap; overflow-x: auto; gap: .25rem; }
   .st-key-register_rail > div { width: auto !important; flex: none; }
@@ -39,6 +48,7 @@ def left(desk: Desk, checked: Checked) -> None:
                 key=f"register/{desk.id}/step/{step.number}",
                 help=MARK_WORDS[mark],
                 type="primary" if step.number == desk.step else "tertiary",
+                width="stretch",
                 on_click=desk.go,
                 args=(step.number,),
             )
@@ -47,12 +57,13 @@ def left(desk: Desk, checked: Checked) -> None:
             key=f"register/{desk.id}/step/preview",
             icon=":material/monitoring:",
             type="primary" if desk.step == PREVIEW else "tertiary",
+            width="stretch",
             on_click=desk.go,
             args=(PREVIEW,),
         )
 
 
-def right(checked: Checked, catalogue: Catalogue) -> None:
+def right(desk: Desk, checked: Checked, catalogue: Catalogue) -> None:
     """How complete the draft is, and the protocol in plain language as far as it goes."""
     done = checked.steps_done
     marks.bar(done / len(STEPS), f"{done} of {len(STEPS)} steps complete")
@@ -60,8 +71,17 @@ def right(checked: Checked, catalogue: Catalogue) -> None:
         plan = checked.design.plan
         weeks = "" if plan.enrolment is None else f", {plan.enrolment.enrolment_weeks} weeks of enrolment"
         marks.words(f"{count(plan.total)} units{weeks}; {plan.binding} needs the most.")
-    with st.expander("The plan so far, in plain language", expanded=True):
-        for section in protocol_so_far(checked, catalogue):
-            st.markdown(f"**{section.heading}**")
-            for sentence in section.sentences:
-                marks.words(sentence, muted=True)
+    if desk.step < len(STEPS):
+        st.markdown("**The plan so far**")
+        with st.container(height=HEIGHT):
+            sections(protocol_so_far(checked, catalogue))
+
+
+def sections(shown: Sequence[Section]) -> None:
+    """A protocol, exactly as it is written."""
+    inner = "".join(
+        f"<p><strong>{escape(section.heading)}</strong></p>"
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in section.sentences)
+        for section in shown
+    )
+    st.html(f'<div class="ft">{inner}</div>')

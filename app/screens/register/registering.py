@@ -7,6 +7,7 @@ import streamlit as st
 from app.drafting.checking import Checked, check
 from app.drafting.steps import COVARIATES_OF_GUARDRAILS, STEPS
 from app.drafting.text import DraftText, Edit
+from app.preview import preview
 from app.screens.experiment import marks
 from app.screens.frame import Here, page, refusal
 from app.screens.pieces import plain, way_to
@@ -52,18 +53,21 @@ def _write(here: Here, desk: Desk, dossier: Dossier, catalogue: Catalogue) -> No
     except Invalid:
         checked = Checked(DraftText(""), None)
     _conflict(desk)
-    steps, main, beside = st.columns([1.15, 3, 1.7], gap="medium")
+    steps, page_of_step = st.columns([1, 4.2], gap="medium")
     with steps:
         rail.left(desk, checked)
-    with main:
+    with page_of_step:
         if desk.step == PREVIEW:
             design_preview(here, desk, checked)
-        else:
+            _back_and_next(desk)
+            return
+        main, beside = st.columns([3, 1.7], gap="medium")
+        with main:
             _step(here, desk, dossier, checked, catalogue)
-        _back_and_next(desk)
-    with beside:
-        rail.right(checked, catalogue)
-        _as_a_file(desk, checked)
+            _back_and_next(desk)
+        with beside:
+            rail.right(desk, checked, catalogue)
+            _as_a_file(desk, checked)
 
 
 def _head(desk: Desk, dossier: Dossier) -> None:
@@ -103,8 +107,6 @@ def _step(here: Here, desk: Desk, dossier: Dossier, checked: Checked, catalogue:
         _covariates_of_guardrails(form, checked)
     form.leftovers(checked.of_step(step))
     if step.title in {"Sample & power", "Stopping & looks"} and checked.design is not None:
-        from app.preview import preview
-
         st.divider()
         sizes(preview(checked.design))
         marks.words("Power curve, what could happen and a rehearsal: see the design preview.", muted=True)
@@ -122,16 +124,12 @@ def _covariates_of_guardrails(form: Form, checked: Checked) -> None:
 
 
 def _back_and_next(desk: Desk) -> None:
-    back, _, following = st.columns([1, 3, 1])
-    back.button(
-        "Back",
-        disabled=desk.step == 1,
-        on_click=desk.go,
-        args=(min(desk.step, PREVIEW) - 1,),
-        key="register/back",
-    )
-    if desk.step < len(STEPS):
-        following.button("Next", type="primary", on_click=desk.go, args=(desk.step + 1,), key="register/next")
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(
+            "Back", disabled=desk.step == 1, on_click=desk.go, args=(desk.step - 1,), key="register/back"
+        )
+        if desk.step < len(STEPS):
+            st.button("Next", type="primary", on_click=desk.go, args=(desk.step + 1,), key="register/next")
 
 
 def _as_a_file(desk: Desk, checked: Checked) -> None:

@@ -12,6 +12,7 @@ from app.screens.experiment import marks
 from app.screens.frame import Here, refusal
 from app.screens.register.desk import Desk
 from app.screens.register.fields import TO_MEND
+from app.screens.register.rail import sections
 from experiments.designs.design import Design
 from experiments.logs.sources import load_sources
 from registry import lifecycle
@@ -48,10 +49,7 @@ def whole_protocol(checked: Checked) -> None:
 
     if checked.design is None:
         return
-    for section in protocol(checked.design):
-        st.markdown(f"**{section.heading}**")
-        for sentence in section.sentences:
-            marks.words(sentence)
+    sections(protocol(checked.design))
 
 
 def problems_in_words(checked: Checked) -> None:
@@ -138,13 +136,12 @@ def _reviewer(here: Here, desk: Desk, dossier: Dossier, checked: Checked) -> str
 def _checklist(checked: Checked, reviewer: str | None, *, alone: bool) -> bool:
     """What has to be ✓ before it can be sent; gives whether anything is open."""
     st.markdown("**Checklist**")
-    answered = checked.draft.at(SEEN) is not None
     lines = [
         (not checked.of_step(step), f"Step {step.number}, {step.title}")
         for step in STEPS
         if step.number < len(STEPS)
     ]
-    lines += [(answered, "Whether outcome data have been seen is answered")]
+    lines += [(checked.outcome_data_answered, "Whether outcome data have been seen is answered")]
     lines += [] if alone else [(reviewer is not None, "A reviewer is named")]
     marks.chips(
         (
