@@ -16,6 +16,7 @@ BOUNDARIES: Final[tuple[Boundary, ...]] = get_args(Boundary)
 PARAMETERS: Final = {"kim-demets": 3, "hwang-shih-decani": -4, "wang-tsiatis": 0.25}
 DAYS: Final = 28
 ASYMPTOTIC: Final = 1.1
+DAILY_PART, UNEVEN_PART = 0.4, 0.1
 
 SIGNIFICANT: Final = frozenset({Reason.EFFICACY, Reason.PRIMARY_HARMED})
 SHIPS: Final = frozenset({Reason.EFFICACY})
@@ -89,6 +90,7 @@ def case(
         SIGNIFICANT,
         nominal,
         allowed=allowed,
+        part=DAILY_PART if looks == EVERY_DAY else 1.0,
     )
 
 
@@ -99,10 +101,9 @@ def one_sided(one: Case, changes: str, primary: str = "points") -> Case:
 
 
 def one_look() -> Iterator[Case]:
-    for primary in ("points", "bought"):
-        one = case("fixed", "100 %", primary=primary)
-        yield one
-        yield one_sided(one, "", primary)
+    one = case("fixed", "100 %")
+    yield one
+    yield one_sided(one, "")
 
 
 def every_boundary() -> Iterator[Case]:
@@ -154,7 +155,7 @@ def uneven_cohorts() -> Iterator[Case]:
     for boundary in BOUNDARIES:
         changes = group_sequential(boundary)
         one = case(named(boundary), "when 40, 70, 100 % have come", changes, arrivals=unevenly())
-        yield replace(one, part=0.25)
+        yield replace(one, part=UNEVEN_PART)
     one = case(
         "lan-demets-obf",
         f"{THREE}, arms by chance",
@@ -162,14 +163,17 @@ def uneven_cohorts() -> Iterator[Case]:
         arrivals=by_chance(),
         primary="bought",
     )
-    yield replace(one, part=0.25)
+    yield replace(one, part=UNEVEN_PART)
 
 
 def other_outcomes() -> Iterator[Case]:
     changes = group_sequential(looks=equal_looks(5))
     for primary in ("bought", "spent", "click_rate", "adjusted"):
         for words, rule, more in (("100 %", "fixed", ""), (FIVE, "lan-demets-obf", changes)):
-            yield case(rule, words, more, primary=primary, allowed=ASYMPTOTIC)
+            one = case(rule, words, more, primary=primary, allowed=ASYMPTOTIC)
+            yield one
+            if primary == "bought":
+                yield one_sided(one, more, primary)
     pocock = group_sequential("lan-demets-pocock", equal_looks(5))
     yield case("lan-demets-pocock", FIVE, pocock, primary="spent", allowed=ASYMPTOTIC)
     unequal = ONE_IN_TEN + changes
@@ -269,7 +273,7 @@ def error_sections() -> tuple[Section, ...]:
         ),
         Section(
             "Other outcomes",
-            "Their tests are exact in the limit only: at most 1.1 times the level is allowed. 600 units or more at every look.",
+            "Their tests are exact in the limit only: at most 1.1 times the level is allowed. 400 units or more at every look.",
             tuple(other_outcomes()),
         ),
         Section(

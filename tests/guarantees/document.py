@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tests.guarantees.cases import ASYMPTOTIC, Section
 from tests.guarantees.measuring import Share
 from tests.guarantees.requests_per_user import FEWEST_EFFECTIVE
-from tests.guarantees.results import SRM_TIMES, Guarantees, futility_case, guarded, percent
+from tests.guarantees.results import HABITS_PART, Guarantees, futility_case, guarded, percent
 
 KEPT = (
     "Every rule offered keeps its bound. Two kinds of interval are known to fall short, and are named below: the stage-wise one beside "
@@ -47,12 +47,13 @@ do not edit it by hand. The same command gives the same numbers.
 
 {answer}
 
-Every row is a design as a team would write it, {sizes.replays:,} replays of it from seed {sizes.seed} (fewer where every replay
-has boundaries of its own, as the row says), units drawn one by one, looks taken one after the other by the whole rule: validity
-checks, primary, guardrails, verdict. Replays run on moments, by the rule of `design simulate`, with boundaries integrated at each replay's
-own information. In every one of the {rows} rows of the first tables, the first {sizes.walked} replays were taken through readout after
-readout as well, as the registry would: each ended at the same look, with the same verdict, and each interval shown held the truth
-where the simulated one did. One replay that differs ends the command.
+Every row is a design as a team would write it, {sizes.replays:,} replays of it from seed {sizes.seed} (fewer where there are many
+looks or every replay has boundaries of its own, as the row says), units drawn one by one, looks taken one after the other by the
+whole rule: validity checks, primary, guardrails, verdict. Replays run on moments, by the rule of `design simulate`, with boundaries
+integrated at each replay's own information. In every one of the {rows} rows of the first tables, the first {sizes.walked} replays
+were taken through readout after readout as well, as the registry would: each ended at the same look, with the same verdict, and each
+interval shown held the truth where the simulated one did (harm stops: day by day, by the tests of a watch). One replay that differs
+ends the command.
 
 ± is the Monte-Carlo standard error. A ceiling is kept when the share is at most the bound and three standard errors. Exact rules are
 held to their level, asymptotic ones (confidence sequences, skewed or linearised outcomes) to {ASYMPTOTIC:g} times it."""
@@ -82,6 +83,7 @@ def _harm_stops(found: Guarantees) -> str:
             one.rule,
             one.looks,
             one.outcome,
+            f"{share.replays:,}",
             percent(share),
             f"{100 * one.nominal:g} %",
             _bound(share),
@@ -89,7 +91,7 @@ def _harm_stops(found: Guarantees) -> str:
         )
         for one, share in found.harm_stops
     ]
-    head = ("rule", "watched", "outcome", "trips ever", "nominal", "bound", "kept")
+    head = ("rule", "watched", "outcome", "replays", "trips ever", "nominal", "bound", "kept")
     return (
         "## Harm stops watched daily\n\nThe worsening is just the margin: how often the stop ever trips.\n\n"
         + _table(head, rows)
@@ -106,6 +108,7 @@ def _intervals(found: Guarantees) -> str:
             (
                 one.rule,
                 one.looks,
+                f"{held.ships.replays:,}",
                 percent(held.ships),
                 percent(held.at_all_looks),
                 stagewise,
@@ -113,7 +116,16 @@ def _intervals(found: Guarantees) -> str:
                 "yes" if kept else "**no**",
             )
         )
-    head = ("rule", "looks at", "ships", "interval of every look", "stage-wise at the end", "nominal", "kept")
+    head = (
+        "rule",
+        "looks at",
+        "replays",
+        "ships",
+        "interval of every look",
+        "stage-wise at the end",
+        "nominal",
+        "kept",
+    )
     return (
         "## Power, and intervals around the true effect\n\n"
         "The primary's true effect is its MDE, guardrails are unharmed, the sample size is the design's own: the declared power is 80 %. "
@@ -188,10 +200,11 @@ def _practices(found: Guarantees) -> str:
         for one in found.practices
     ]
     head = ("what is done", "looks at", "found", "promised", "kept", "offered here")
+    sizes = found.sizes
     return (
         "## What habits do\n\nThe same kind of data, judged without a rule. Where a rule is offered instead it stands below. The "
-        f"chi-squared checks and their anytime-valid counterpart see 1,000 units a day ({SRM_TIMES * found.sizes.replays:,} replays).\n\n"
-        + _table(head, rows)
+        f"chi-squared checks and their anytime-valid counterpart see 1,000 units a day ({sizes.replays:,} replays; the other rows "
+        f"{round(HABITS_PART * sizes.replays):,}).\n\n" + _table(head, rows)
     )
 
 
@@ -222,7 +235,8 @@ def _by_user(found: Guarantees) -> str:
         "Coverage of nominal 95 % intervals of a difference over requests, where the requests of a user resemble each other and the "
         "treatment raises every user by 5 %. By user is what Fairtrial computes. Effective users are (Σ m)² / Σ m²: **below about "
         f"{FEWEST_EFFECTIVE} of them intervals by user are a few points too narrow**, and the readout's number of effective units tells. "
-        "The interval of a p95 errs to the wide side.\n\n" + _table(head, rows)
+        "A p95 has an interval where its outer order statistics are among the requests; replays without one are left out.\n\n"
+        + _table(head, rows)
     )
 
 

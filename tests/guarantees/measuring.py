@@ -29,7 +29,7 @@ from tests.guarantees.populations import Cohorts, draw
 from tests.guarantees.stagewise import Stagewise
 
 BATCH = 5_000
-STAGEWISE_REPLAYS = 4_000
+STAGEWISE_REPLAYS = 3_000
 """Of a row at most: the stage-wise order takes a recursive integration for each."""
 
 
@@ -46,7 +46,7 @@ class Case:
         allowed: times nominal: 1 for exact rules, 1.1 for asymptotic ones.
         at_least: the nominal value is a floor (a power) and not a ceiling (an error).
         futility_obeyed: False takes every look that comes after the futility boundary was crossed.
-        part: of the replays asked for; less where every replay has boundaries of its own to integrate.
+        part: of the replays asked for; less where every replay has boundaries of its own to integrate, or many looks.
     """
 
     rule: str
@@ -65,6 +65,9 @@ class Case:
     @property
     def name(self) -> str:
         return f"{self.rule}; {self.looks}; {self.outcome}"
+
+    def part_of(self, replays: int) -> int:
+        return max(1, round(self.part * replays))
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def replayed(case: Case, replays: int, seed: int) -> Iterator[Batch]:
 
 
 def share_of(case: Case, replays: int, seed: int) -> Share:
-    """How often the case ends in what it counts."""
+    """How often the case ends in what it counts, in its part of so many replays."""
+    replays = case.part_of(replays)
     counted = sorted(int(one) for one in case.counted)
     count = sum(int(np.isin(one.ends.reason, counted).sum()) for one in replayed(case, replays, seed))
     bound = case.nominal * case.allowed
@@ -195,7 +199,7 @@ def intervals_of(
     first_crossing: bool = False,
 ) -> Held:
     """Power and coverage of a case whose effect on the primary is not 0; for the choices see ``Stagewise``."""
-    found = case.design
+    found, replays = case.design, case.part_of(replays)
     effect = case.effects.get(found.primary.metric.name, 0.0)
     ships = held = covered = of = seen = 0
     for batch in replayed(case, replays, seed):

@@ -93,6 +93,7 @@ def trips(one: Case, batch: Batch) -> Flags:
 
 def harm_stop(one: Case, replays: int, seed: int) -> Share:
     """How often a harm stop at its margin ever trips."""
+    replays = one.part_of(replays)
     tripped = sum(int(trips(one, batch).any(axis=1).sum()) for batch in replayed(one, replays, seed))
     return Share(tripped, replays, one.nominal * one.allowed)
 

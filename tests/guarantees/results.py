@@ -20,8 +20,8 @@ from tests.guarantees.practices import Practice, harm_stop, harm_stop_cases, pra
 from tests.guarantees.requests_per_user import FEWEST_EFFECTIVE, ByUser, coverages
 from tests.guarantees.walking import walk
 
-SRM_TIMES = 5
-"""Replays of the allocation checks, over those of a rule: their errors are a fiftieth of its."""
+HABITS_PART = 0.4
+"""Of the replays, for habits of many looks; the allocation checks, whose errors are a fiftieth of a rule's, take all."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def measured(sizes: Sizes, progress: Progress = lambda _: None) -> Guarantees:
         if guarded(one) and held.stagewise is not None
     )
     progress("Practices")
-    habits = practices(sizes.replays, sizes.seed, SRM_TIMES * sizes.replays)
+    habits = practices(round(HABITS_PART * sizes.replays), sizes.seed, sizes.replays)
     progress("Requests per user")
     by_user = tuple(coverages(sizes.by_user, sizes.seed)) if sizes.by_user else ()
     return Guarantees(
@@ -148,7 +148,7 @@ def futility_case() -> Case:
 
 def _error(one: Case, sizes: Sizes) -> Share:
     walk(one, sizes.walked, sizes.seed)
-    return share_of(one, max(1, round(sizes.replays * one.part)), sizes.seed)
+    return share_of(one, sizes.replays, sizes.seed)
 
 
 def percent(share: Share, digits: int = 2) -> str:

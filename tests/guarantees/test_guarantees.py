@@ -63,7 +63,7 @@ def test_no_rule_errs_more_often_than_it_may(section: Section) -> None:
     # standard error of a row at 5 %: 0.0069; of a section of fourteen rows: 0.0018
     by_bound: dict[float, list[Share]] = {}
     for one in section.cases:
-        share = share_of(one, round(SMALL * one.part), seed=5)
+        share = share_of(one, SMALL, seed=5)
         assert share.kept, f"{one.name}: {share.value}"
         by_bound.setdefault(share.bound, []).append(share)
     for shares in by_bound.values():
@@ -224,6 +224,6 @@ def test_a_one_sided_case_keeps_all_but_its_sides() -> None:
 
 
 @pytest.mark.slow
-def test_every_row_keeps_its_bound_at_a_tenth_of_the_document_s_size() -> None:
-    found = measured(Sizes(replays=REPLAYS // 10, walked=4, by_user=400, seed=2))
+def test_every_row_keeps_its_bound_at_a_twentieth_of_the_document_s_size() -> None:
+    found = measured(Sizes(replays=REPLAYS // 20, walked=4, by_user=400, seed=2))
     assert found.broken == []
