@@ -47,11 +47,7 @@ CATEGORICAL: Final = (BLUE, VERMILLION, GREY, AMBER, VIOLET, TEAL)
 
 def options() -> tuple[str, ...]:
     """The theme as arguments of ``streamlit run``."""
-    return tuple(f"--theme.{name}={value}" for name, value in _both().items())
-
-
-def _both() -> dict[str, str]:
-    common = {
+    named = {
         "font": "sans-serif",
         "baseFontSize": "16",
         "baseRadius": "small",
@@ -59,17 +55,18 @@ def _both() -> dict[str, str]:
         "linkUnderline": "true",
         "headingFontSizes": "2rem,1.4rem,1.15rem,1rem,1rem,1rem",
     }
-    named = dict(common)
     for mode in ("light", "dark"):
-        named |= {f"{mode}.{name}": value for name, value in _mode(mode).items()}
-    return named
+        named |= {f"{mode}.{name}": value for name, value in colours(mode).items()}
+    return tuple(f"--theme.{name}={value}" for name, value in named.items())
 
 
-def _mode(mode: str) -> dict[str, str]:
+def colours(mode: str) -> dict[str, str]:
+    """The colours of one mode, `light` or `dark`, by Streamlit's names."""
+
     def of(ink: Ink) -> str:
         return ink.light if mode == "light" else ink.dark
 
-    colours = {
+    named = {
         "backgroundColor": SURFACE if mode == "light" else DARK_SURFACE,
         "secondaryBackgroundColor": of(LANE),
         "textColor": of(TEXT),
@@ -81,7 +78,7 @@ def _mode(mode: str) -> dict[str, str]:
         "dataframeHeaderBackgroundColor": of(LANE),
     }
     for name, ink in MEANT.items():
-        colours |= {f"{name}Color": of(ink), f"{name}TextColor": of(ink)}
-        colours[f"{name}BackgroundColor"] = of(BACKGROUNDS[name])
-    colours["chartCategoricalColors"] = ",".join(of(ink) for ink in CATEGORICAL)
-    return colours
+        named |= {f"{name}Color": of(ink), f"{name}TextColor": of(ink)}
+        named[f"{name}BackgroundColor"] = of(BACKGROUNDS[name])
+    named["chartCategoricalColors"] = ",".join(of(ink) for ink in CATEGORICAL)
+    return named

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import streamlit as st
+from google.protobuf.text_format import MessageToString
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -45,16 +49,29 @@ def addresses() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def visit(address: str = "", person: str = "mira", query: dict[str, str] | None = None) -> AppTest:
-    """A page of the current workspace, drawn once."""
+    """A page of the current workspace, drawn once, served to this machine as `fairtrial app` does."""
     page = AppTest.from_file(str(PAGES), default_timeout=60)
     page._page_hash = calc_hash(address)  # what a browser sends of an address
     page.session_state[ACT_AS] = person
     for name, value in (query or {}).items():
         page.query_params[name] = value
-    return page.run()
+    with served_to_this_machine():
+        return page.run()
+
+
+@contextmanager
+def served_to_this_machine() -> Iterator[None]:
+    """Without sign-in the pages refuse any other address."""
+    before = st.get_option("server.address")
+    config.set_option("server.address", "127.0.0.1")
+    try:
+        yield
+    finally:
+        config.set_option("server.address", before)
 
 
 def sent(page: AppTest) -> str:
     """All words that a page sends to the browser."""
     tables = [table.value.to_csv() for table in (*page.table, *page.dataframe)]
-    return "\n".join([*(str(element.proto) for element in page), *tables])
+    elements = [element.proto for part in (page.main, page.sidebar) for element in part]
+    return "\n".join([*(MessageToString(one, as_utf8=True) for one in elements if one is not None), *tables])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +17,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import streamlit as st
-from streamlit import config
 
 from app.cli.session import open_workspace_registry
 from app.screens import navigation
@@ -28,22 +27,13 @@ from app.worker import Worker
 from registry import jobs
 from registry.errors import Refused
 from registry.store import document, find_ledger, show
-from tests.app.browsing import JOINED_LATER, PEOPLE, addresses, visit
+from tests.app.browsing import JOINED_LATER, PEOPLE, addresses, served_to_this_machine, visit
 from tests.app.leaks import VALUES, Canaries, Escape, canaries_of_sealed, plant, watching
 from tests.app.life import ID, START, Life
 from tests.app.test_cli_sequential import SEQUENTIAL
 
 BEFORE_RELEASE = ("founded", "in_review", "registered", "running", "due", "watched")
 """Stages in which no readout is released; a look that went on is a stage of its own below."""
-
-
-@pytest.fixture(autouse=True)
-def served_to_this_machine() -> Iterator[None]:
-    """The pages as `fairtrial app` serves them: without sign-in they refuse any other address."""
-    before = st.get_option("server.address")
-    config.set_option("server.address", "127.0.0.1")
-    yield
-    config.set_option("server.address", before)
 
 
 @pytest.fixture
@@ -129,7 +119,8 @@ def test_verifying_the_chain_lets_out_nothing(planted, monkeypatch, capsys):
     with watching(folder, canaries, monkeypatch, capsys) as escape:
         shown = visit("audit", "ada")
         verify = next(button for button in shown.button if button.label == "Verify the chain")
-        verify.click().run()
+        with served_to_this_machine():
+            verify.click().run()
         assert "The record is whole" in shown.success[0].value
     assert escape.found == []
 

@@ -1,81 +1,67 @@
-"""The first page: every experiment in words, verdicts once released, and never an outcome before."""
+"""Every page is drawn for everybody, and what goes wrong is said in words; how the pages are served."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
-from streamlit import config
-from streamlit.testing.v1 import AppTest
 
+from app import theme
+from app.charts.palette import Ink
 from app.cli import start
-from tests.app.life import ID, STAGES
-
-PAGES = Path(start.PAGES)
-
-
-@pytest.fixture(autouse=True)
-def served_to_this_machine() -> Iterator[None]:
-    """The pages as `fairtrial app` serves them: without sign-in they refuse any other address."""
-    before = st.get_option("server.address")
-    config.set_option("server.address", "127.0.0.1")
-    yield
-    config.set_option("server.address", before)
-
-
-def page() -> AppTest:
-    shown = AppTest.from_file(str(PAGES), default_timeout=30).run()
-    assert not shown.exception
-    return shown
-
-
-def everything(shown: AppTest) -> str:
-    """All that the page would send to a browser."""
-    return json.dumps(
-        [str(element.proto) for element in shown.main] + [t.value.to_csv() for t in shown.table]
-    )
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_is_shown_in_words_and_a_verdict_only_once_released(at, stage):
-    at(stage)
-    shown = page()
-    assert shown.title[0].value == "Experiments"
-    assert "Simulated clock" in shown.warning[0].value
-    if stage == "founded":
-        assert "No experiment is registered yet" in shown.info[0].value
-        return
-    row = shown.table[0].value.loc[ID]
-    words = {
-        "in_review": "In review",
-        "registered": "Registered",
-        "running": "Running",
-        "due": "Running",
-        "read_out": "Readout ready",
-        "decided": "Decided: shipped",
-    }
-    assert row["State"] == words[stage]
-    assert row["Labels"] == "simulated"
-    released = stage in ("read_out", "decided")
-    assert row["Verdict"] == ("✓ SHIP" if released else "not released")
-    assert ("SHIP" in everything(shown).replace("shipped", "")) is released
+from app.screens import navigation
+from app.screens.frame import Here, page
+from app.screens.navigation import SECTIONS, Screen
+from tests.app.browsing import JOINED_LATER, PEOPLE, addresses, sent, visit
 
 
 def test_without_a_registry_the_page_says_so(tmp_path, monkeypatch):
     monkeypatch.delenv("FAIRTRIAL_REGISTRY", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert "fairtrial init" in page().error[0].value
+    assert "fairtrial init" in visit().error[0].value
 
 
-def test_many_experiments_go_into_a_grid(at, monkeypatch):
+@pytest.mark.parametrize("stage", ["founded", "running", "decided"])
+@pytest.mark.parametrize(
+    "person",
+    [
+        "mira",
+        "vic",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in PEOPLE if one not in ("mira", "vic")),
+    ],
+)
+def test_every_page_is_drawn_for_everybody(at, stage, person):
+    """Every stage is drawn by the leak test; pages of colleagues join through the navigation."""
+    life = at(stage)
+    for one, role in JOINED_LATER.items():
+        life.ok(f"people add {one} --role {role} --as ada")
+    for address, query in addresses():
+        shown = visit(address, person, query)
+        assert not shown.exception, (address, query)
+        assert shown.title or "<h1" in sent(shown), (address, query)
+        assert not [error.value for error in shown.error if "Something went wrong" in error.value], address
+
+
+def test_an_address_is_of_one_page_only():
+    found = [screen.address for screens in SECTIONS.values() for screen in screens]
+    assert len(found) == len(set(found))
+    assert found.count("") == 1
+
+
+def test_a_fault_is_said_without_a_trace_and_with_a_number_to_tell_an_admin(at, monkeypatch, caplog):
     at("running")
-    monkeypatch.setattr("app.screens.home.FEW", 0)
-    shown = page()
-    assert len(shown.dataframe) == 1
+
+    @page
+    def broken(here: Here) -> None:
+        raise RuntimeError("secret of the machine")
+
+    monkeypatch.setattr(navigation, "SECTIONS", {"Work": (Screen(broken, "Broken", "home", ""),)})
+    shown = visit()
+    (said,) = [error.value for error in shown.error]
+    assert said.startswith("Something went wrong on this page. Nothing was changed.")
+    assert "secret" not in sent(shown)
+    number = said.rsplit(" ", 1)[1]
+    assert number in caplog.text
 
 
 # The command
@@ -134,3 +120,58 @@ def test_pages_that_could_not_be_served_are_a_refusal(fairtrial, at, monkeypatch
 def test_bad_usage(fairtrial, at, line):
     at("running")
     assert fairtrial(line).exit_code == 2
+
+
+# The theme
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, contrast ratio."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def faded(colour: str, surface: str, opacity: float) -> str:
+    mixed = (
+        round(int(colour[at : at + 2], 16) * opacity + int(surface[at : at + 2], 16) * (1 - opacity))
+        for at in (1, 3, 5)
+    )
+    return "#" + "".join(f"{part:02X}" for part in mixed)
+
+
+def test_contrast_is_computed_as_published():
+    """#767676 on white is the usual example of 4.54:1 (WebAIM)."""
+    assert round(contrast("#767676", "#FFFFFF"), 2) == 4.54
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_every_text_of_the_theme_has_a_contrast_of_four_and_a_half(mode):
+    colours = theme.colours(mode)
+    surfaces = (colours["backgroundColor"], colours["secondaryBackgroundColor"])
+    for surface in surfaces:
+        assert contrast(colours["textColor"], surface) > 12
+        assert contrast(faded(colours["textColor"], surface, 0.6), surface) > 4.5  # captions
+        assert contrast(colours["linkColor"], surface) > 4.5
+        assert contrast(colours["borderColor"], surface) > 3
+        assert contrast(colours["primaryColor"], surface) > 3
+        for name in theme.MEANT:
+            assert contrast(colours[f"{name}TextColor"], surface) > 4.5, name
+    for name in theme.MEANT:
+        assert contrast(colours[f"{name}TextColor"], colours[f"{name}BackgroundColor"]) > 4.5, name
+    assert contrast("#FFFFFF", colours["primaryColor"]) > 4.5
+
+
+def test_every_categorical_colour_of_a_chart_has_a_contrast_of_three():
+    ink: Ink
+    for ink in theme.CATEGORICAL:
+        assert contrast(ink.light, "#FFFFFF") > 3
+        assert contrast(ink.dark, "#0E1117") > 3
