@@ -46,18 +46,18 @@ def clock(
     with opened() as session:
         now = session.registry.clock.now()
         if advance is not None:
-            _move(session, now + duration_of("--advance", advance))
+            move_clock(session, now + duration_of("--advance", advance))
         elif to is not None:
-            _move(session, moment_of("--set", to))
+            move_clock(session, moment_of("--set", to))
     with opened() as session:
         now, simulated = session.registry.clock.now(), session.registry.clock.simulated
         session.answer({"now": now}, [] if simulated else [instant(now)], as_json=as_json)
 
 
-def _move(session: Session, moment: datetime) -> None:
+def move_clock(session: Session, moment: datetime) -> None:
     """Write the new time into the settings, where every later command finds it."""
     from app.formats import instant
-    from app.settings_file import with_setting
+    from app.settings_file import change_setting
 
     clock, file = session.registry.clock, session.settings.file
     if not clock.simulated:
@@ -71,5 +71,4 @@ def _move(session: Session, moment: datetime) -> None:
         )
     if moment < clock.now():
         raise Refusal(f"{instant(moment)} is before {instant(clock.now())}; a clock only goes forward")
-    text = with_setting(file.read_text(encoding="utf-8"), "clock", moment.isoformat().replace("+00:00", "Z"))
-    file.write_text(text, encoding="utf-8")
+    change_setting(file, "clock", moment.isoformat().replace("+00:00", "Z"))

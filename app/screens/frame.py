@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,6 +101,25 @@ def _around(here: Here) -> None:
                 key=ACT_AS,
                 help="Possible only on a simulated clock, on this machine.",
             )
+            _passing(here)
         roles = ", ".join(sorted(role.value for role in here.me.person.roles)) or "no role"
         st.caption(f"{here.me.person.name} ({here.me.id}) · {roles} · {here.me.how}")
         st.caption("Times are UTC.")
+
+
+def _passing(here: Here) -> None:
+    """Let time pass on a simulated clock; another process writes the logs, for this one holds no outcome."""
+    for words, duration in (("Let a day pass", "1d"), ("Let a week pass", "7d")):
+        pressed = st.button(
+            words, key=f"pass {duration}", help="The clock moves, and live-like traffic comes in."
+        )
+        if pressed:
+            with st.spinner("The traffic is coming in"):
+                command = [sys.executable, "-c", "from app.cli.main import main; main()", "pass", duration]
+                done = subprocess.run(  # noqa: S603 (our own arguments)
+                    command, cwd=here.settings.folder, capture_output=True, text=True, check=False
+                )
+            if done.returncode:
+                st.error(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "It failed.")
+            else:
+                st.rerun()

@@ -29,13 +29,16 @@ class Written:
     outcomes: int
 
 
-def write_traffic(folder: Path, scenarios: Sequence[Scenario], until: datetime | None = None) -> Written:
-    """Write ``LOG/dt=YYYY-MM-DD/EXPERIMENT.parquet`` for the three logs, and ``truth.json``.
+def write_traffic(
+    folder: Path, scenarios: Sequence[Scenario], until: datetime | None = None, truth: str = "truth.json"
+) -> Written:
+    """Write ``LOG/dt=YYYY-MM-DD/EXPERIMENT.parquet`` for the three logs, and their truth beside them.
 
     A day that was over by ``until`` has an empty file ``_SUCCESS`` beside its rows: nothing more will come.
 
     With ``until`` (UTC) the logs are what a live system would have written by then; a later call with a later
-    ``until`` adds what came in between and changes no earlier row.
+    ``until`` adds what came in between and changes no earlier row. A ``truth`` file of another name lets scenarios lie
+    in the folder of others.
 
     Raises:
         ValueError: if the scenarios are none or share a name, if ``until`` has no time zone, or if the folder
@@ -43,7 +46,7 @@ def write_traffic(folder: Path, scenarios: Sequence[Scenario], until: datetime |
     """
     until = check_until(scenarios, until)
     check_names(scenarios)
-    check_folder(folder, scenarios, until)
+    check_folder(folder, scenarios, until, truth)
     counts: dict[Log, int] = {"assignments": 0, "exposures": 0, "outcomes": 0}
     for scenario in scenarios:
         for day, logs in days_of(scenario, until):
@@ -52,7 +55,7 @@ def write_traffic(folder: Path, scenarios: Sequence[Scenario], until: datetime |
                     write_partition(folder / log / f"dt={day}" / f"{scenario.experiment}.parquet", table)
                     counts[log] += table.num_rows
     mark_complete_days(folder, until)
-    truth_file = folder / "truth.json"
+    truth_file = folder / truth
     truth_file.parent.mkdir(parents=True, exist_ok=True)
     truth_file.write_text(json.dumps(truth_document(scenarios, until), indent=1), encoding="utf-8")
     return Written(folder, until, counts["assignments"], counts["exposures"], counts["outcomes"])
@@ -123,14 +126,18 @@ def check_names(scenarios: Sequence[Scenario]) -> None:
             raise ValueError(f"scenarios: {parameter} {twice!r} is used twice; give every scenario its own")
 
 
-def check_folder(folder: Path, scenarios: Sequence[Scenario], until: datetime) -> None:
+def check_folder(folder: Path, scenarios: Sequence[Scenario], until: datetime, truth: str) -> None:
     """Refuse a folder whose files would be mixed up with the new ones."""
     if not folder.exists() or not any(folder.iterdir()):
         return
     remedy = "give an empty or a new folder"
-    if not (folder / "truth.json").exists():
+    if not (folder / truth).exists():
+        if truth != "truth.json" and not any(
+            file for one in scenarios for file in folder.glob(f"*/dt=*/{one.experiment}.parquet")
+        ):
+            return
         raise ValueError(f"folder: {folder} holds other files; {remedy}")
-    earlier = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    earlier = json.loads((folder / truth).read_text(encoding="utf-8"))
     if earlier["scenarios"] != json.loads(json.dumps([plain(scenario) for scenario in scenarios])):
         raise ValueError(f"folder: {folder} holds other scenarios; {remedy}")
     if datetime.fromisoformat(earlier["written_until"]) > until:

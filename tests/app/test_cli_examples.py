@@ -28,6 +28,7 @@ STAGE_OF = {
     "show": "running",
     "audit": "running",
     "clock": "founded",
+    "pass": "founded",
     "watch": "watched",
     "worker": "running",
     "webhook": "founded",
