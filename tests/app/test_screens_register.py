@@ -16,6 +16,7 @@ from experiments.designs.design import parse_design
 from experiments.designs.metrics import load_catalogue
 from registry.records import State
 from registry.store import Dossier, open_registry, show
+from tests.app.life import ID
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +144,203 @@ def test_a_sensible_experiment_is_registered_by_answering_what_is_asked(at):
     assert "In review by ola" in words(shown)
     again = parse_design(kept.draft_written, load_catalogue(load_settings().catalogue))
     assert again.sha256 == kept.experiment.draft_sha256
+
+
+# What is wrong, and what is still open
+
+
+def test_what_is_wrong_is_said_under_its_field_and_marked_at_its_step(at):
+    at("founded")
+    shown, id = begun()
+    go(shown, 3)
+    ok(labelled(shown.selectbox, "Primary metric").select("success@1").run())
+    ok(labelled(shown.text_input, "Smallest improvement worth shipping").input("a lot").run())
+    assert "a lot" in saved(id).draft_written
+    assert "is not allowed; give a number" in words(shown).replace("&#x27;", "'")
+    assert any(button.label.startswith("! 3 ") for button in shown.button)
+
+
+def test_what_is_only_open_is_pointed_at_once_its_step_was_left(at):
+    at("founded")
+    shown, _ = begun()
+    assert "is missing" not in words(shown)
+    go(shown, 2)
+    go(shown, 1)
+    assert "is missing" in words(shown)
+
+
+def test_the_last_step_lists_every_problem_with_its_step(at):
+    at("founded")
+    shown, _ = begun()
+    go(shown, 9)
+    said = words(shown)
+    assert "Step 1, Why should it work?: is missing" in said
+    assert "Step 3, " in said
+    assert labelled(shown.button, "Send for review").disabled
+
+
+def test_some_outcome_data_seen_has_to_be_explained(at):
+    life = at("founded")
+    shown = page(id=uploaded(life))
+    go(shown, 9)
+    ok(shown.radio[0].set_value("some").run())
+    assert "50 characters" in words(shown)
+    explained = "The first hundred units were seen by the team in a dashboard last week."
+    ok(labelled(shown.text_area, "What has been seen, by whom?").input(explained).run())
+    assert "50 characters or more" not in words(shown)
+    assert explained in saved(ID).draft_written
+
+
+# Two browsers, other people, other states
+
+
+def uploaded(life) -> str:
+    """The id of a draft made of the workspace's own design file."""
+    life.ok("register design.yaml --draft --as mira")
+    return ID
+
+
+def test_two_browsers_do_not_overwrite_one_another(at):
+    id = uploaded(at("founded"))
+    one, two = page(id=id), page(id=id)
+    ok(labelled(one.text_area, "Why should it work?").input("the first says so").run())
+    ok(labelled(two.text_input, "For whom?").input("everybody who signs in").run())
+    assert "Not saved. mira changed this draft at" in two.warning[-1].value
+    assert "For whom?: everybody who signs in" in words(two)
+    assert "everybody who signs in" not in saved(id).draft_written
+    ok(labelled(two.button, "Put mine on top of what is there now").click().run())
+    kept = saved(id).draft_written
+    assert "the first says so" in kept
+    assert "everybody who signs in" in kept
+    assert labelled(two.text_area, "Why should it work?").value == "the first says so"
+
+
+def test_what_was_typed_can_be_given_up_for_what_is_there(at):
+    id = uploaded(at("founded"))
+    one, two = page(id=id), page(id=id)
+    ok(labelled(one.text_input, "For whom?").input("people of the first").run())
+    ok(labelled(two.text_input, "For whom?").input("people of the second").run())
+    ok(labelled(two.button, "Take what is there now").click().run())
+    assert labelled(two.text_input, "For whom?").value == "people of the first"
+    assert "people of the first" in saved(id).draft_written
+
+
+@pytest.mark.parametrize("person", ["ola", "dan"])
+def test_a_draft_of_another_person_is_only_read(at, person):
+    shown = page(person, id=uploaded(at("founded")))
+    assert "a draft of mira, who alone can change it" in shown.info[0].value
+    assert not shown.text_input
+    assert not shown.text_area
+
+
+def test_a_plan_in_review_is_only_read_until_it_is_taken_back(at):
+    at("in_review")
+    shown = page(id=ID)
+    assert "In review by ola" in shown.info[0].value
+    assert not shown.text_input
+    ok(labelled(shown.button, "Take it back to go on writing").click().run())
+    assert saved(ID).experiment.state is State.DRAFT
+    assert shown.text_input
+
+
+def test_a_locked_plan_is_only_read(at):
+    at("running")
+    shown = page(id=ID)
+    assert "changes only by amendment" in shown.info[0].value
+    assert not shown.text_input
+
+
+def test_an_address_of_nothing_says_so(at):
+    at("founded")
+    assert "EXP-0099" in page(id="EXP-0099").error[0].value
+
+
+# Files and copies
+
+
+def test_an_uploaded_file_is_kept_as_it_was_written(at):
+    life = at("founded")
+    text = "# mine\n" + (life.folder / "design.yaml").read_text()
+    shown = page()
+    ok(shown.radio[0].set_value("file").run())
+    ok(shown.file_uploader[0].upload("mine.yaml", text.encode(), "application/yaml").run())
+    ok(labelled(shown.button, "Begin with this file").click().run())
+    assert saved(ID).draft_written == text
+
+
+def test_a_file_that_is_no_design_is_refused_in_words(at):
+    at("founded")
+    shown = page()
+    ok(shown.radio[0].set_value("file").run())
+    ok(shown.file_uploader[0].upload("list.yaml", b"- a\n- b\n", "application/yaml").run())
+    assert "cannot be read as a design" in shown.error[0].value
+    assert not [button for button in shown.button if button.label.startswith("Begin with")]
+
+
+def test_a_copy_begins_with_another_title_and_key(at):
+    at("running")
+    shown = page()
+    ok(shown.radio[0].set_value("copy").run())
+    labelled(shown.text_input, "What changes, for whom?").input("A small change once more").run()
+    ok(labelled(shown.button, "Begin").click().run())
+    kept = saved("EXP-0002").experiment
+    assert (kept.title, kept.assignment_key, kept.cloned_from) == (
+        "A small change once more",
+        "a-small-change-once-more",
+        ID,
+    )
+
+
+def test_the_text_of_the_file_can_be_written_in(at):
+    id = uploaded(at("founded"))
+    shown = page(id=id)
+    area = labelled(shown.text_area, "Design file")
+    text = area.value.replace("it is better", "the text says so")
+    ok(area.input(text).run())
+    ok(labelled(shown.button, "Save this text").click().run())
+    assert saved(id).draft_written == text
+    assert labelled(shown.text_area, "Why should it work?").value == "the text says so"
+    ok(labelled(shown.text_area, "Design file").input("- no\n").run())
+    ok(labelled(shown.button, "Save this text").click().run())
+    assert "Not saved; what you wrote is still here" in words(shown)
+    assert saved(id).draft_written == text
+
+
+# Preview and rehearsal
+
+
+def test_the_preview_shows_what_could_happen_and_a_rehearsal(at):
+    shown = page(id=uploaded(at("founded")))
+    ok(labelled(shown.button, "Design preview").click().run())
+    assert "What each metric needs" in words(shown)
+    ok(labelled(shown.button, "Simulate this design").click().run())
+    assert "DO NOT SHIP" in words(shown)
+    ok(shown.radio[0].set_value("a broken allocation").run())
+    assert "SIMULATED" in words(shown)
+    assert "INVALID" in words(shown)
+
+
+def test_the_preview_of_an_unfinished_design_says_what_is_open(at):
+    at("founded")
+    shown, _ = begun()
+    ok(labelled(shown.button, "Design preview").click().run())
+    assert "The preview needs a complete design" in words(shown)
+    assert "Why should it work?" in words(shown)
+
+
+# Alone
+
+
+def test_alone_one_locks_the_plan_oneself_and_it_says_so_for_ever(tmp_path, monkeypatch, fairtrial):
+    monkeypatch.chdir(tmp_path)
+    assert fairtrial("init . --one-person mira").exit_code == 0
+    assert fairtrial("register designs/model-ab.yaml --draft").exit_code == 0
+    shown = page(id=ID)
+    go(shown, 9)
+    ok(labelled(shown.button, "Register and lock").click().run())
+    typed = next(one for one in shown.text_input if one.label == f"Type {ID} to lock it")
+    ok(typed.input(ID).run())
+    ok(labelled(shown.button, "Lock the plan").click().run())
+    kept = saved(ID).experiment
+    assert kept.state is State.REGISTERED
+    assert "self-reviewed" in [label.value for label in kept.labels]

@@ -28,6 +28,10 @@ PREVIEW = 10
 """Stands behind the nine steps: the design preview."""
 
 
+LATEST = 0
+"""Instead of a revision: whatever is there by then."""
+
+
 @dataclass(slots=True)
 class Desk:
     """One session's view of a draft.
@@ -86,6 +90,8 @@ class Desk:
 
     def save(self, here: Here, current: Experiment, text: str, catalogue: Catalogue) -> None:
         """Save what is pending; what cannot be saved is held, and said."""
+        if self.seen == LATEST:
+            self.seen = current.revision
         if not self.pending:
             if current.revision != self.seen and not self.held:
                 self.seen = current.revision
@@ -108,6 +114,7 @@ class Desk:
     def put_on_top(self) -> None:
         """Take what is saved now, and put what was held on top of it."""
         self.pending, self.held, self.conflict = self.held, [], None
+        self.seen = LATEST
         self.renew()
 
     def give_up(self) -> None:

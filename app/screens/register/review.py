@@ -26,6 +26,7 @@ SEEN = ("outcome_data_seen",)
 SHORTEST = 50
 _NOT_SEEN = "no"
 _SEEN = "some"
+_LOCKING = "register/locking"
 
 
 def review(here: Here, desk: Desk, dossier: Dossier, checked: Checked) -> None:
@@ -179,10 +180,16 @@ def _lock(here: Here, desk: Desk, checked: Checked, is_open: bool) -> None:
         marks.words("Register and lock: possible once everything on the checklist is ✓.", muted=True)
         return
     if st.button("Register and lock", type="primary", icon=":material/lock:", key=desk.key((), "lock")):
+        st.session_state[_LOCKING] = desk.id
+    if st.session_state.get(_LOCKING) == desk.id:
         _lock_dialog(here, desk, checked.design)
 
 
-@st.dialog("Register and lock")
+def _not_now() -> None:
+    st.session_state.pop(_LOCKING, None)
+
+
+@st.dialog("Register and lock", on_dismiss=_not_now)
 def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
     marks.words(
         "From now on the plan changes only by amendment. It is labelled self-reviewed for ever, since nobody else looked at it."
@@ -195,6 +202,7 @@ def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
     try:
         sent = lifecycle.submit(here.registry, here.me.id, desk.id, reviewer=here.me.id, seen=desk.seen)
         lifecycle.register(here.registry, here.me.id, desk.id, exposure, seen=sent.revision)
+        _not_now()
     except Refused as refused:
         refusal(refused)
     except Conflict as conflict:
