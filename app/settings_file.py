@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 
 def with_setting(text: str, key: str, value: str | None) -> str:
@@ -19,3 +21,11 @@ def with_setting(text: str, key: str, value: str | None) -> str:
         if pattern.search(text):
             return pattern.sub(lambda _: line, text, count=1)
     return f"{text.rstrip()}\n{line}\n"
+
+
+def change_setting(file: Path, key: str, value: str | None) -> None:
+    """Write a setting into the file, whole: a worker that reads it just then finds it as it was or as it is."""
+    text = with_setting(file.read_text(encoding="utf-8"), key, value)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(file)

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from types import FrameType, TracebackType
@@ -24,11 +25,14 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.errors import Refusal
 from app.cli.session import Session, open_workspace_registry
 from app.execution import execute, in_words
 from app.notify import send_due
+from app.refresh import ask_for_what_is_old
 from app.settings import Settings, load_settings
-from registry import jobs
+from experiments.forms.problems import Invalid
+from registry import claims, jobs
 from registry.database import Registry
 from registry.errors import ClaimLost, RegistryError
 from registry.jobs import STALE_AFTER, Job, JobState, Kind
@@ -65,17 +69,28 @@ class Tally:
 class Worker:
     """Does jobs of the workspace that a folder lies in, until it is told to end.
 
+    Args:
+        log: takes each line of what it does.
+        refresh: ask by itself for what was found longer ago than this of the experiments that run; None to wait for people.
+
     Attributes:
         ending: set it to end the worker.
     """
 
-    def __init__(self, folder: Path | None = None, log: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        log: Callable[[str], None] | None = None,
+        refresh: timedelta | None = None,
+    ) -> None:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.ending = threading.Event()
         self._folder = folder
+        self._refresh = refresh
         self._log = log or (lambda _: None)
         self._settings: Settings | None = None
         self._registry: Registry | None = None
+        self._refreshed = False
 
     def run(self, *, once: bool = False, poll: float = 1.0) -> Tally:
         """Work until told to end; ``once``, until nothing waits."""
@@ -98,14 +113,19 @@ class Worker:
         """One job, and the messages that are due; whether there was anything to do."""
         try:
             session = self._session()
-            job = jobs.claim(session.registry, self.name)
+            if self._refresh is not None and not self._refreshed:
+                ask_for_what_is_old(session.registry, self._refresh)
+            job = claims.claim(session.registry, self.name)
+            self._refreshed = job is not None
             if job is not None:
                 tally.jobs.append(self._do(session, job))
             sent = send_due(session.registry, os.environ, address=session.settings.address)
-        except (RegistryError, SQLAlchemyError) as error:
+        except (RegistryError, SQLAlchemyError, Refusal, Invalid) as error:
             if once:
                 raise
-            self._log(f"The registry did not answer ({type(error).__name__}); trying again.")
+            self._log(
+                f"The workspace or its registry cannot be used just now ({type(error).__name__}); trying again."
+            )
             return False
         tally.sent += sent
         return job is not None or sent > 0
@@ -116,9 +136,9 @@ class Worker:
         try:
             with _Heart(registry, job, self) as heart:
                 finding = execute(session, job, heart.report)
-            ended = jobs.finish(registry, job.id, self.name, finding)
+            ended = claims.finish(registry, job.id, self.name, finding)
         except BrokenOff:
-            ended = jobs.give_back(registry, job.id, self.name)
+            ended = claims.give_back(registry, job.id, self.name)
         except ClaimLost as lost:
             self._log(f"job {job.id}: {lost}")
             return jobs.find(registry, job.id)
@@ -132,7 +152,7 @@ class Worker:
         places = (f"{frame.filename}:{frame.lineno} {frame.name}" for frame in _frames(error))
         self._log(f"job {job.id}: {type(error).__name__} at {' < '.join(places)}")
         try:
-            return jobs.fail(registry, job.id, self.name, in_words(error, job))
+            return claims.fail(registry, job.id, self.name, in_words(error, job))
         except ClaimLost as lost:
             self._log(f"job {job.id}: {lost}")
             return jobs.find(registry, job.id)
@@ -175,14 +195,14 @@ class _Heart:
             raise self._lost
         if self._worker.ending.is_set() and self._job.kind in BREAKABLE:
             raise BrokenOff
-        if monotonic() - self._reported >= REPORT_SECONDS:
+        if share is None or monotonic() - self._reported >= REPORT_SECONDS:
             self._reported = monotonic()
-            jobs.progress(self._registry, self._job.id, self._worker.name, share, text)
+            claims.progress(self._registry, self._job.id, self._worker.name, share, text)
 
     def _beat(self) -> None:
         while not self._still.wait(HEARTBEAT_SECONDS):
             try:
-                jobs.progress(self._registry, self._job.id, self._worker.name)
+                claims.progress(self._registry, self._job.id, self._worker.name)
             except ClaimLost as lost:
                 self._lost = lost
                 return

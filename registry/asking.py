@@ -27,7 +27,7 @@ class Kind(StrEnum):
 AWAITING_A_LOOK: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.MATURE)
 
 DEFAULTS: Final[Mapping[Kind, Mapping[str, int]]] = {Kind.SIMULATE: {"replays": 2_000, "seed": 1}}
-RANGES: Final = {"replays": (1, 100_000), "seed": (0, 2**31 - 1)}
+RANGES: Final = {"replays": (1, 1_000_000), "seed": (0, 2**31 - 1)}
 """Parameters of jobs, each a whole number: smallest and largest."""
 
 _SIMULATES: Final = (Role.ANALYST, Role.REVIEWER, Role.DECIDER)

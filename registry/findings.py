@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import computed_field
+from pydantic import computed_field, model_validator
 
 from experiments.looks.health import Health
 from experiments.looks.stopping import LookStatus
@@ -75,6 +75,14 @@ class LookFound(Part):
     verdict: Verdict | None = None
     readout_sha256: str | None = None
     following: LookStanding | None = None
+
+    @model_validator(mode="after")
+    def _says_no_more_than_its_outcome(self) -> LookFound:
+        if self.because and self.outcome != "REFUSED":
+            raise ValueError(f"because: {self.outcome} gives no reasons; only REFUSED does")
+        if self.outcome != "RELEASED" and (self.verdict or self.readout_sha256):
+            raise ValueError(f"verdict: {self.outcome} has none; only what is RELEASED does")
+        return self
 
 
 class WatchFound(Part):

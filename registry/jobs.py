@@ -1,4 +1,4 @@
-"""Work that takes time: people ask for it here, a worker claims it, says how far it has come, and leaves what it found.
+"""Work that takes time: people ask for it here, and read how far it has come; a worker does it (`registry.claims`).
 
 Jobs are operational. The ledger records that somebody asked, and whatever a job does to an experiment is an act of its own;
 the rows here are not vouched for, and nothing rests on them. What a job leaves behind has a closed vocabulary without
@@ -13,34 +13,28 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from registry.actors import Role
 from registry.acts import act
 from registry.asking import Kind, asked, note_objections
 from registry.canonical import canonical_json
-from registry.clock import Clock, SystemClock, instant, parse_instant
+from registry.clock import Clock, SystemClock, parse_instant
 from registry.database import Registry
-from registry.errors import ClaimLost, Unknown
-from registry.events import announce_finding
+from registry.errors import Unknown
 from registry.tables import jobs
 
 if TYPE_CHECKING:
-    from registry.findings import Finding
+    pass
 
 __all__ = [
     "Job",
     "JobState",
     "Kind",
     "cancel",
-    "claim",
-    "fail",
     "find",
-    "finish",
-    "give_back",
     "jobs_of",
     "latest",
-    "progress",
     "request",
     "silent",
     "unfinished",
@@ -51,11 +45,6 @@ MACHINE: Final = SystemClock()
 
 STALE_AFTER: Final = timedelta(seconds=60)
 """A job whose worker has been silent for so long is given to another."""
-
-MOST_ATTEMPTS: Final = 3
-"""A job at which so many workers died fails: it would kill the next one too."""
-
-LONGEST_TEXT: Final = 2_000
 
 
 class JobState(StrEnum):
@@ -147,7 +136,7 @@ def cancel(registry: Registry, actor: str, id: int) -> Job:
     """Take a job back: whoever asked for it, or an admin. Once outcomes are being read it is finished."""
     job = find(registry, id)
     with act(registry, actor, "cancel job", job.entity) as doing:
-        job = _job(doing.connection, id)
+        job = job_in(doing.connection, id)
         doing.role = (
             Role.ADMIN if doing.actor.has(Role.ADMIN) else min(doing.actor.roles, default=Role.VIEWER)
         )
@@ -180,125 +169,6 @@ def cancel(registry: Registry, actor: str, id: int) -> Job:
     return find(registry, id)
 
 
-def claim(
-    registry: Registry, worker: str, kinds: Iterable[Kind] = tuple(Kind), *, machine: Clock = MACHINE
-) -> Job | None:
-    """Take the oldest job that waits, or whose worker has fallen silent; None when there is none.
-
-    Of several workers that ask at once each job goes to one. `Job.attempts` above 1 tells that a worker died over it.
-    """
-    wanted = [Kind(kind).value for kind in kinds]
-    with registry.reading() as connection:  # an idle worker keeps nobody from writing
-        if _waiting(connection, wanted, machine) is None:
-            return None
-    with registry.writing() as connection:
-        while (job := _waiting(connection, wanted, machine)) is not None:
-            if job.attempts < MOST_ATTEMPTS:
-                values = {
-                    "state": JobState.RUNNING.value,
-                    "claimed_by": worker,
-                    "heartbeat_at": instant(machine.now()),
-                    "attempts": job.attempts + 1,
-                    "progress": 0.0,
-                    "progress_text": "Begun" if job.attempts == 0 else "Begun again: its worker fell silent",
-                }
-                connection.execute(update(jobs).where(jobs.c.id == job.id).values(values))
-                return _job(connection, job.id)
-            said = (
-                f"{job.attempts} workers fell silent over it, the last was {job.claimed_by}. Look into the worker's log "
-                "and its memory, then ask again."
-            )
-            _end(connection, job.id, JobState.FAILED, registry, error=said)
-    return None
-
-
-def progress(
-    registry: Registry,
-    job: int,
-    worker: str,
-    share: float | None = None,
-    text: str | None = None,
-    *,
-    machine: Clock = MACHINE,
-) -> None:
-    """Say that the worker is alive, and how far it has come if given.
-
-    Raises:
-        ClaimLost: the job is no longer this worker's.
-    """
-    values: dict[str, Any] = {"heartbeat_at": instant(machine.now())}
-    if share is not None:
-        values["progress"] = min(max(share, 0.0), 1.0)
-    if text is not None:
-        values["progress_text"] = text[:LONGEST_TEXT]
-    with registry.writing() as connection:
-        _check_claim(connection, job, worker)
-        connection.execute(update(jobs).where(jobs.c.id == job).values(values))
-
-
-def finish(registry: Registry, job: int, worker: str, finding: Finding) -> Job:
-    """Leave what was found, and announce what it changes: a check that failed or recovered, a look that came due.
-
-    Raises:
-        ClaimLost: the job is no longer this worker's.
-        TypeError: for anything but the finding of this kind of job, which is what keeps outcomes out.
-    """
-    from registry.findings import FINDINGS
-
-    with registry.writing() as connection:
-        done = _check_claim(connection, job, worker)
-        if type(finding) is not FINDINGS[done.kind]:
-            raise TypeError(
-                f"job {job}: {type(finding).__name__} is not allowed; {done.kind} finds {FINDINGS[done.kind].__name__}"
-            )
-        result = finding.model_dump(mode="json", by_alias=True)
-        before = _latest(connection, done.entity, done.kind, (JobState.DONE,))
-        announce_finding(
-            connection,
-            job=job,
-            kind=done.kind,
-            experiment=done.entity,
-            at=instant(registry.clock.now()),
-            simulated=registry.clock.simulated,
-            found=result,
-            before=None if before is None else before.result,
-        )
-        _end(connection, job, JobState.DONE, registry, result=result)
-    return find(registry, job)
-
-
-def fail(registry: Registry, job: int, worker: str, error: str) -> Job:
-    """Leave why it failed, in words for people.
-
-    Raises:
-        ClaimLost: the job is no longer this worker's.
-    """
-    with registry.writing() as connection:
-        _check_claim(connection, job, worker)
-        _end(connection, job, JobState.FAILED, registry, error=error[:LONGEST_TEXT])
-    return find(registry, job)
-
-
-def give_back(registry: Registry, job: int, worker: str) -> Job:
-    """Put a job back that was begun and broken off in good order; the attempt does not count.
-
-    Raises:
-        ClaimLost: the job is no longer this worker's.
-    """
-    with registry.writing() as connection:
-        begun = _check_claim(connection, job, worker)
-        values = {
-            "state": JobState.QUEUED.value,
-            "claimed_by": None,
-            "heartbeat_at": None,
-            "attempts": begun.attempts - 1,
-            "progress": 0.0,
-            "progress_text": "Waiting for a worker",
-        }
-        connection.execute(update(jobs).where(jobs.c.id == job).values(values))
-    return find(registry, job)
-
-
 def find(registry: Registry, id: int) -> Job:
     """A job by its number.
 
@@ -306,21 +176,21 @@ def find(registry: Registry, id: int) -> Job:
         Unknown: when there is none.
     """
     with registry.reading() as connection:
-        return _job(connection, id)
+        return job_in(connection, id)
 
 
 def jobs_of(registry: Registry, entity: str, limit: int = 50) -> tuple[Job, ...]:
     """The jobs of an experiment or a source, newest first."""
     query = select(jobs).where(jobs.c.entity == entity).order_by(jobs.c.id.desc()).limit(limit)
     with registry.reading() as connection:
-        return tuple(_from(row) for row in connection.execute(query).mappings())
+        return tuple(job_from(row) for row in connection.execute(query).mappings())
 
 
 def unfinished(registry: Registry) -> tuple[Job, ...]:
     """Every job that waits or runs, oldest first."""
     query = select(jobs).where(jobs.c.state.in_(UNFINISHED)).order_by(jobs.c.id)
     with registry.reading() as connection:
-        return tuple(_from(row) for row in connection.execute(query).mappings())
+        return tuple(job_from(row) for row in connection.execute(query).mappings())
 
 
 def latest(
@@ -328,7 +198,7 @@ def latest(
 ) -> Job | None:
     """The newest job of a kind, in one of these states; None when there is none."""
     with registry.reading() as connection:
-        return _latest(connection, entity, Kind(kind), tuple(states))
+        return newest(connection, entity, Kind(kind), tuple(states))
 
 
 def silent(job: Job, *, machine: Clock = MACHINE) -> bool:
@@ -337,7 +207,8 @@ def silent(job: Job, *, machine: Clock = MACHINE) -> bool:
     return job.state is JobState.RUNNING and heard is not None and machine.now() - heard > STALE_AFTER
 
 
-def _latest(connection: Connection, entity: str, kind: Kind, states: tuple[JobState, ...]) -> Job | None:
+def newest(connection: Connection, entity: str, kind: Kind, states: tuple[JobState, ...]) -> Job | None:
+    """As `latest`, inside a transaction."""
     query = (
         select(jobs)
         .where(jobs.c.entity == entity, jobs.c.kind == kind.value, jobs.c.state.in_(states))
@@ -345,67 +216,29 @@ def _latest(connection: Connection, entity: str, kind: Kind, states: tuple[JobSt
         .limit(1)
     )
     row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _from(row)
-
-
-def _waiting(connection: Connection, kinds: list[str], machine: Clock) -> Job | None:
-    silent_since = instant(machine.now() - STALE_AFTER)
-    taken = and_(jobs.c.state == JobState.RUNNING.value, jobs.c.heartbeat_at < silent_since)
-    query = (
-        select(jobs)
-        .where(jobs.c.kind.in_(kinds), or_(jobs.c.state == JobState.QUEUED.value, taken))
-        .order_by(jobs.c.id)
-        .limit(1)
-    )
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else _from(row)
+    return None if row is None else job_from(row)
 
 
 def _equal(connection: Connection, kind: Kind, entity: str, parameters: Mapping[str, Any]) -> Job | None:
     query = select(jobs).where(
         jobs.c.entity == entity, jobs.c.kind == kind.value, jobs.c.state.in_(UNFINISHED)
     )
-    found = (_from(row) for row in connection.execute(query.order_by(jobs.c.id)).mappings())
+    found = (job_from(row) for row in connection.execute(query.order_by(jobs.c.id)).mappings())
     return next(
         (job for job in found if canonical_json(job.parameters) == canonical_json(dict(parameters))), None
     )
 
 
-def _job(connection: Connection, id: int) -> Job:
+def job_in(connection: Connection, id: int) -> Job:
+    """As `find`, inside a transaction."""
     row = connection.execute(select(jobs).where(jobs.c.id == id)).mappings().one_or_none()
     if row is None:
         raise Unknown(f"there is no job {id}")
-    return _from(row)
+    return job_from(row)
 
 
-def _check_claim(connection: Connection, id: int, worker: str) -> Job:
-    job = _job(connection, id)
-    if job.state is not JobState.RUNNING or job.claimed_by != worker:
-        raise ClaimLost(f"job {id} is {job.state} and not {worker}'s; nothing of it was saved")
-    return job
-
-
-def _end(
-    connection: Connection,
-    id: int,
-    state: JobState,
-    registry: Registry,
-    *,
-    result: Mapping[str, Any] | None = None,
-    error: str | None = None,
-) -> None:
-    values: dict[str, Any] = {
-        "state": state.value,
-        "finished_at": instant(registry.clock.now()),
-        "error": error,
-    }
-    if result is not None:
-        values |= {"result": dict(result), "progress": 1.0}
-    values["progress_text"] = "Done" if state is JobState.DONE else "Failed"
-    connection.execute(update(jobs).where(jobs.c.id == id).values(values))
-
-
-def _from(row: RowMapping) -> Job:
+def job_from(row: RowMapping) -> Job:
+    """A job from its row."""
     values: dict[str, Any] = {name: row[name] for name in Job.__slots__}
     for name in ("requested_at", "heartbeat_at", "finished_at"):
         values[name] = None if row[name] is None else parse_instant(row[name])

@@ -141,16 +141,14 @@ def let_go(
 @commands.command("become-team", epilog=examples("fairtrial people become-team"))
 def become_team(actor: As = None, as_json: AsJson = False) -> None:
     """Leave one-person mode, so that others can be added; there is no way back."""
-    from app.settings_file import with_setting
+    from app.settings_file import change_setting
     from registry import membership
 
     with opened(actor) as session:
         person = membership.leave_one_person_mode(session.registry, session.actor)
         file = session.settings.file
         if file is not None and session.settings.one_person is not None:
-            file.write_text(
-                with_setting(file.read_text(encoding="utf-8"), "one_person", None), encoding="utf-8"
-            )
+            change_setting(file, "one_person", None)
         _answer(session, person, as_json=as_json)
 
 

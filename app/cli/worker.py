@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -14,12 +14,19 @@ from app.cli.output import AsJson, answer, note
 commands = typer.Typer()
 
 
-@commands.command(epilog=examples("fairtrial worker --once", "fairtrial worker --once --json"))
+@commands.command(epilog=examples("fairtrial worker --once --refresh 6h", "fairtrial worker --once --json"))
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what waits, then end.")] = False,
     poll: Annotated[
         str, typer.Option(metavar="DURATION", help="How often it asks for work when there is none.")
     ] = "1s",
+    refresh: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Ask by itself, so often, for health, the next look's standing and harm stops of what runs.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Do the jobs that pages ask for, and send webhooks, until told to end.
@@ -30,18 +37,13 @@ def worker(
     """
     from app.cli.session import opened
     from app.worker import Worker, ended_by_signals
-    from experiments.forms.durations import seconds
     from registry.jobs import JobState
 
-    try:
-        pause = seconds(poll)
-    except ValueError as error:
-        raise BadUsage(f"--poll: {error}") from None
-    if pause < 1:
-        raise BadUsage("--poll: 0s is not allowed; give at least 1s")
+    pause = duration("--poll", poll, least=1)
+    every = None if refresh is None else timedelta(seconds=duration("--refresh", refresh, least=60))
     with opened():
         pass  # says at once what is wrong with the workspace
-    working = Worker(log=lambda line: note(f"{datetime.now(UTC):%H:%M:%S} {line}"))
+    working = Worker(log=lambda line: note(f"{datetime.now(UTC):%H:%M:%S} {line}"), refresh=every)
     with ended_by_signals(working):
         did = working.run(once=once, poll=pause)
     counts = {state.value: did.count(state) for state in JobState if did.count(state)}
@@ -59,3 +61,21 @@ def worker(
         lambda: [f"Jobs: {said}. Messages tried: {did.sent}."],
         as_json=as_json,
     )
+
+
+def duration(option: str, written: str, *, least: int) -> int:
+    """Seconds of a written duration.
+
+    Raises:
+        BadUsage: not a duration, or one that is too short.
+    """
+    from experiments.forms.durations import seconds
+    from experiments.forms.durations import written as spelled
+
+    try:
+        given = seconds(written)
+    except ValueError as error:
+        raise BadUsage(f"{option}: {error}") from None
+    if given < least:
+        raise BadUsage(f"{option}: {written} is not allowed; give at least {spelled(least)}")
+    return given

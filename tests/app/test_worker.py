@@ -23,7 +23,7 @@ from app.execution import in_words
 from app.settings import load_settings
 from app.worker import Worker, start_worker
 from experiments.forms.problems import Invalid, Problem
-from registry import jobs, outbox
+from registry import claims, jobs, outbox
 from registry.clock import SimulatedClock, SystemClock, instant
 from registry.database import Registry
 from registry.jobs import Job, JobState
@@ -33,6 +33,7 @@ from registry.tables import jobs as jobs_table
 from registry.verification import verify
 from tests.app.life import ID, START, Life
 from tests.app.test_cli_sequential import SEQUENTIAL
+from tests.registry.conftest import _postgres_schema
 
 
 @contextmanager
@@ -244,7 +245,7 @@ def _claim_and_die(folder: Path, before_dying: Callable[[Registry, Job], None] =
     """What a worker that is killed leaves behind: a claimed job that nobody speaks of for more than a minute."""
     with registry_of(folder) as registry:
         long_ago = SimulatedClock(SystemClock().now() - jobs.STALE_AFTER - timedelta(seconds=5))
-        job = jobs.claim(registry, "dead", machine=long_ago)
+        job = claims.claim(registry, "dead", machine=long_ago)
         assert job is not None
         before_dying(registry, job)
         return job
@@ -337,14 +338,14 @@ def test_a_job_cancelled_while_it_runs_is_dropped(
     life = at("running")
     monkeypatch.setattr(working, "REPORT_SECONDS", 0.0)
     job = ask(life.folder, "simulate", replays=5_000)
-    original = jobs.progress
+    original = claims.progress
 
     def cancelling(registry: Registry, id: int, *more: Any) -> None:
         if jobs.find(registry, id).state is JobState.RUNNING and more[1:2] != (None,):
             jobs.cancel(registry, "mira", id)
         original(registry, id, *more)
 
-    monkeypatch.setattr(jobs, "progress", cancelling)
+    monkeypatch.setattr(claims, "progress", cancelling)
     (ended,) = Worker(life.folder).run(once=True).jobs
     assert (ended.id, ended.state, ended.result) == (job.id, JobState.CANCELLED, None)
 
@@ -441,3 +442,135 @@ def test_a_clock_that_was_moved_is_the_worker_s_clock_too(at: Callable[[str], Li
     ask(life.folder, "look")
     (ended,) = one.run(once=True).jobs
     assert ended.finished_at == START + timedelta(days=5)
+
+
+# What it asks for by itself
+
+
+def test_a_worker_that_refreshes_asks_as_fairtrial_itself_and_no_oftener_than_told(
+    at: Callable[[str], Life],
+) -> None:
+    life = at("watched")
+    every = timedelta(hours=6)
+
+    def kinds() -> list[str]:
+        return sorted(job.kind for job in Worker(life.folder, refresh=every).run(once=True).jobs)
+
+    assert kinds() == ["health", "look-status", "watch"]
+    assert kinds() == []
+    life.ok("clock --advance 5h")
+    assert kinds() == []
+    life.ok("clock --advance 1h")
+    assert kinds() == ["health", "look-status", "watch"]
+    with registry_of(life.folder) as registry:
+        assert {job.requested_by for job in jobs.jobs_of(registry, ID)} == {"system"}
+
+
+def test_nothing_is_asked_for_of_a_draft_or_of_what_is_closed(at: Callable[[str], Life]) -> None:
+    for stage in ("in_review", "read_out"):
+        assert Worker(at(stage).folder, refresh=timedelta(minutes=1)).run(once=True).jobs == []
+
+
+def test_a_look_that_comes_due_is_told_without_anybody_asking(at: Callable[[str], Life]) -> None:
+    life = at("running")
+    life.ok("webhook add hook --url http://127.0.0.1:9/ --event look.due --secret-env NOT_SET --as ada")
+    for days in (1.5, 5, 6):
+        life.pass_to(START + timedelta(days=days))
+        life.ok("worker --once --refresh 1m")
+    deliveries = life.ok("webhook log --json").document["deliveries"]
+    assert [one["event"] for one in deliveries] == ["look.due"]
+
+
+# Processes
+
+
+def _eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_worker_process_that_is_ended_in_the_middle_loses_nothing(
+    at: Callable[[str], Life], end: signal.Signals
+) -> None:
+    life = at("running")
+    job = ask(life.folder, "simulate", replays=1_000_000)
+    process = start_worker(life.folder)
+    try:
+        with registry_of(life.folder) as registry:
+            _eventually(lambda: jobs.find(registry, job.id).progress > 0)
+            process.send_signal(end)
+            code = process.wait(60)
+            left = jobs.find(registry, job.id)
+            if end is signal.SIGTERM:
+                assert (code, left.state, left.attempts) == (0, JobState.QUEUED, 0)
+                return
+            assert (code, left.state, left.attempts) == (-signal.SIGKILL, JobState.RUNNING, 1)
+            assert claims.claim(registry, "another") is None
+            later = SimulatedClock(SystemClock().now() + jobs.STALE_AFTER + timedelta(seconds=1))
+            again = claims.claim(registry, "another", machine=later)
+            assert again is not None
+            assert (again.id, again.attempts) == (job.id, 2)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_workspace_that_cannot_be_used_just_now_is_tried_again(at: Callable[[str], Life]) -> None:
+    life = at("running")
+    file = life.folder / "fairtrial.yaml"
+    good = file.read_text()
+    said: list[str] = []
+    job = ask(life.folder, "look-status")
+    one = Worker(life.folder, said.append)
+
+    def mend_and_end() -> None:
+        _eventually(lambda: bool(said))
+        file.write_text(good)
+        with registry_of(life.folder) as registry:
+            _eventually(lambda: not jobs.find(registry, job.id).unfinished)
+        one.ending.set()
+
+    file.write_text("colour: blue\n")
+    mending = threading.Thread(target=mend_and_end)
+    mending.start()
+    (ended,) = one.run(poll=0.05).jobs
+    mending.join()
+    assert ended.state is JobState.DONE
+    assert "cannot be used just now (Invalid)" in said[0]
+
+
+@pytest.mark.postgres
+def test_two_worker_processes_share_a_registry_on_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fairtrial: Callable[..., Any], postgres_url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def on_postgres(line: str, *more: str) -> Any:
+        return fairtrial(line + (f" --registry {postgres_url}" if line.startswith("init") else ""), *more)
+
+    Life(tmp_path, on_postgres).due()
+    asked = [ask(tmp_path, "simulate", replays=50, seed=seed).id for seed in range(6)]
+    asked.append(ask(tmp_path, "look").id)
+    processes = [start_worker(tmp_path) for _ in range(2)]
+    try:
+        with registry_of(tmp_path) as registry:
+            _eventually(lambda: not jobs.unfinished(registry))
+            found = [jobs.find(registry, id) for id in asked]
+            assert [(job.state, job.attempts) for job in found] == [(JobState.DONE, 1)] * 7
+            assert result_of(found[-1])["outcome"] == "RELEASED"
+            assert verify(registry).ok
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    yield from _postgres_schema()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from registry import jobs, lifecycle, outbox, store
+from registry import claims, jobs, lifecycle, outbox, store
 from registry.canonical import sha256_of
 from registry.clock import SimulatedClock
 from registry.database import Registry
@@ -216,8 +216,8 @@ def health(**results: str) -> HealthFound:
 
 def found(registry: Registry, id: str, kind: str, finding: Any) -> None:
     job = jobs.request(registry, "mira", kind, id)
-    jobs.claim(registry, "w")
-    jobs.finish(registry, job.id, "w", finding)
+    claims.claim(registry, "w")
+    claims.finish(registry, job.id, "w", finding)
 
 
 def test_a_check_that_fails_is_told_once_until_it_recovers(told: Any) -> None:
