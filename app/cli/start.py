@@ -34,11 +34,18 @@ def start(
         str, typer.Option(help="Where it listens; other machines reach it only by another one.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="On which port.")] = 8501,
+    with_worker: Annotated[
+        bool,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Also start the process that reads the logs and takes looks; a shared deployment runs `fairtrial worker` itself.",
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Serve the pages of a workspace until Ctrl-C.
 
-    Experiments, their states in words, and released verdicts; to this machine only, unless another host is given.
+    To this machine only, unless another host is given. The pages hold no outcome and open no outcome log: a worker does.
     """
     from app.cli.session import open_workspace_registry
     from app.settings import load_settings
@@ -51,7 +58,15 @@ def start(
         lambda: [f"The pages of {settings.folder} are at {url}. Ctrl-C ends them."],
         as_json=as_json,
     )
-    code = serve(streamlit_arguments(host, port, headless=headless), settings.folder)
+    from app.worker import start_worker
+
+    worker = start_worker(settings.folder) if with_worker else None
+    try:
+        code = serve(streamlit_arguments(host, port, headless=headless), settings.folder)
+    finally:
+        if worker is not None:
+            worker.terminate()
+            worker.wait()
     if code != 0:
         raise Refusal(f"the pages ended with exit code {code}; is port {port} in use?")
 

@@ -72,6 +72,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What would have been served, instead of serving it."""
     calls: list[Any] = []
     monkeypatch.setattr(start, "serve", lambda arguments, folder: calls.append((arguments, folder)) or 0)
+    monkeypatch.setattr("app.worker.start_worker", lambda _: subprocess.Popen([sys.executable, "-c", ""]))
     return calls
 
 
