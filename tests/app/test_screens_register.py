@@ -9,11 +9,17 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from app.cli.simulate import document
 from app.drafting.steps import STEPS
 from app.identity import ACT_AS
+from app.screens.register.simulating import BY_WORKER
 from app.settings import load_settings
 from experiments.designs.design import parse_design
 from experiments.designs.metrics import load_catalogue
+from experiments.simulation import simulate
+from registry.claims import claim, finish
+from registry.findings import SimulationFound
+from registry.jobs import Kind, find
 from registry.records import State
 from registry.store import Dossier, open_registry, show
 from tests.app.life import ID
@@ -344,3 +350,23 @@ def test_alone_one_locks_the_plan_oneself_and_it_says_so_for_ever(tmp_path, monk
     kept = saved(ID).experiment
     assert kept.state is State.REGISTERED
     assert "self-reviewed" in [label.value for label in kept.labels]
+
+
+def test_the_worker_is_asked_for_more_replays_and_its_table_is_shown(at):
+    id = uploaded(at("founded"))
+    shown = page(id=id)
+    ok(labelled(shown.button, "Design preview").click().run())
+    ok(labelled(shown.button, "Simulate this design").click().run())
+    more = next(button for button in shown.button if button.label.startswith("Ask the worker"))
+    ok(more.click().run())
+    with open_registry(load_settings().registry) as registry:
+        job = claim(registry, "worker-1")
+        assert job is not None
+        assert (job.kind, job.entity, job.parameters["replays"]) == (Kind.SIMULATE, id, BY_WORKER)
+        design = parse_design(saved(id).draft_written, load_catalogue(load_settings().catalogue))
+        found = {**document(simulate(design, replays=300)), "replays": BY_WORKER}
+        finish(registry, job.id, "worker-1", SimulationFound.model_validate(found))
+        assert find(registry, job.id).result is not None
+    ok(shown.run())
+    assert "50\u202f000 replays" in words(shown)
+    assert not [button for button in shown.button if button.label.startswith("Ask the worker")]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from app.charts.power import power_curve
 from app.drafting.checking import Checked, label_of
@@ -18,11 +16,8 @@ from app.rehearsal import Truth, left_out, rehearse, truths_to_rehearse
 from app.screens.experiment import marks, sheet
 from app.screens.frame import Here
 from app.screens.register.desk import Desk
+from app.screens.register.simulating import what_could_happen
 from experiments.designs.design import Design
-from experiments.simulation import Simulation, simulate
-
-REPLAYS: Final = 2_000
-"""Simulated experiments for each truth: a probability is right to about one percentage point, at once."""
 
 _POWER: Final = "How likely is the primary test to find what it looks for?"
 
@@ -58,7 +53,7 @@ def design_preview(here: Here, desk: Desk, checked: Checked) -> None:
     _boundaries(found)
     marks.table(_sensitivity(found))
     st.divider()
-    _what_could_happen(desk, design)
+    what_could_happen(here, desk, design)
     st.divider()
     _rehearsal(here, desk, design)
 
@@ -205,55 +200,6 @@ def _sensitivity(found: Preview) -> Table:
         Column("weeks", numeric=True),
     )
     return Table("If the assumptions are wrong", columns, tuple(rows))
-
-
-def _what_could_happen(desk: Desk, design: Design) -> None:
-    st.subheader("What could happen", anchor=False)
-    marks.words(
-        f"The whole rule (looks, guardrails, validity) replayed {count(REPLAYS)} times for each true effect on drawn numbers."
-    )
-    key = f"register/{desk.id}/simulated"
-    kept: Simulation | None = st.session_state.get(key)
-    if kept is None or kept.design_sha256 != design.sha256:
-        if kept is not None:
-            marks.words("The design has changed since it was last simulated.", muted=True)
-        if not st.button("Simulate this design", icon=":material/casino:"):
-            return
-        bar = st.progress(0.0, "Replaying the design")
-        kept = simulate(design, replays=REPLAYS, progress=_shown_in(bar))
-        st.session_state[key] = kept
-        st.rerun()
-    marks.table(characteristics(kept))
-    with st.expander("What these replays take for granted"):
-        marks.bullets([f"The looks: {kept.looks}.", *kept.assumptions])
-
-
-def _shown_in(bar: DeltaGenerator) -> Callable[[int, int], None]:
-    def show(done: int, total: int) -> None:
-        bar.progress(done / total, f"{count(done)} of {count(total)} replays")
-
-    return show
-
-
-def characteristics(found: Simulation) -> Table:
-    """Probability of each verdict for each true effect, with its Monte-Carlo error."""
-    rows: list[tuple[Cell, ...]] = []
-    for row in found.rows:
-        if row.found is None:
-            rows.append((row.truth.name, row.truth.impossible or "", "", "", "", ""))
-            continue
-        one = row.found
-        shares = (one.ship, one.do_not_ship, one.inconclusive, one.invalid)
-        rows.append(
-            (
-                row.truth.name,
-                *(f"{100 * each.value:.1f}% ± {100 * each.standard_error:.1f}" for each in shares),
-                count(round(one.units.value)),
-            )
-        )
-    headings = ("true effect", "SHIP", "DO NOT SHIP", "INCONCLUSIVE", "INVALID", "mean units")
-    columns = tuple(Column(heading, numeric=index > 0) for index, heading in enumerate(headings))
-    return Table("How often each verdict comes (± is one Monte-Carlo standard error)", columns, tuple(rows))
 
 
 def _rehearsal(here: Here, desk: Desk, design: Design) -> None:
