@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from app.cli.errors import BadUsage, Refusal
 from app.cli.session import Session
-from experiments.forms.problems import Invalid
+from experiments.forms.problems import Invalid, Problem
 from experiments.logs.sql import at_moment
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
@@ -31,8 +31,10 @@ from registry.jobs import Job, Kind
 from registry.looks import WentOn
 from registry.store import Dossier, show
 
-_UNREAD_VALUE: Final = re.compile(r"(as its contract says): .*?(\. Not a number)", re.DOTALL)
-"""Where the engine repeats a value that it could not read; nobody but the worker's owner may see one."""
+_UNREAD_VALUE: Final = re.compile(
+    r"\b((?:Conversion|Invalid Input|Out of Range|Mismatch Type|Parser|Internal) Error): .*?(?=\. Not a number|$)"
+)
+"""Where the engine repeats what it could not read; nobody but those who run the worker may see that."""
 
 Report = Callable[[float | None, str | None], None]
 """Takes how far the work has come, 0 to 1, and in words. Raises to break it off."""
@@ -52,7 +54,7 @@ def in_words(error: Exception, job: Job) -> str:
     if isinstance(error, Refused):
         return "\n".join(str(problem) for problem in error.problems)
     if isinstance(error, Invalid):
-        return _UNREAD_VALUE.sub(r"\1\2", str(error))
+        return "\n".join([f"{error.what} cannot be used:", *_without_values(error.problems)])
     if isinstance(error, Refusal | BadUsage):
         return "\n".join([str(error), *error.problems])
     if isinstance(error, RegistryError):
@@ -63,6 +65,12 @@ def in_words(error: Exception, job: Job) -> str:
         f"This is a fault of Fairtrial ({type(error).__name__}); what was asked for was not done. "
         f"The worker's log says where, under job {job.id}."
     )
+
+
+def _without_values(problems: Sequence[Problem]) -> tuple[str, ...]:
+    """Each problem as its first line, for the engine's further lines quote rows, and without a value it quotes there."""
+    first = (str(problem).splitlines()[0] for problem in problems)
+    return tuple(_UNREAD_VALUE.sub(r"\1 (what was read is not repeated here)", line) for line in first)
 
 
 def _health(session: Session, job: Job, report: Report) -> Finding:
@@ -228,7 +236,7 @@ def _source_check(session: Session, job: Job, report: Report) -> Finding:
         ),
         watermark=found.watermark,
         watermark_why=found.watermark_why,
-        problems=tuple(str(problem) for problem in found.problems),
+        problems=_without_values(found.problems),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import DEFAULTS, FILE_NAME, load_settings
+from app.settings_file import change_setting
 from app.templates import workspace_file
 from experiments.forms.problems import Invalid
 
@@ -101,3 +102,23 @@ def test_the_template_says_what_the_defaults_are(tmp_path: Path):
     written = load_settings(tmp_path, {})
     (tmp_path / FILE_NAME).write_text("{}\n")
     assert load_settings(tmp_path, {}) == written
+
+
+def test_the_address_of_the_pages_is_a_web_address(tmp_path: Path):
+    (tmp_path / FILE_NAME).write_text("address: https://fairtrial.example.org/\n")
+    assert load_settings(tmp_path, {}).address == "https://fairtrial.example.org"
+    assert (
+        load_settings(tmp_path, {"FAIRTRIAL_ADDRESS": "http://localhost:8501"}).address
+        == "http://localhost:8501"
+    )
+    for wrong in ("fairtrial.example.org", "ftp://x", "https://x/?id=1"):
+        with pytest.raises(Invalid, match="address of the pages"):
+            load_settings(tmp_path, {"FAIRTRIAL_ADDRESS": wrong})
+
+
+def test_a_changed_setting_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path):
+    file = tmp_path / FILE_NAME
+    file.write_text("# mine\nregistry: r.db\n# clock: 2026-01-01T00:00:00Z\n")
+    change_setting(file, "clock", "2026-02-01T00:00:00Z")
+    assert file.read_text() == '# mine\nregistry: r.db\nclock: "2026-02-01T00:00:00Z"\n'
+    assert list(tmp_path.iterdir()) == [file]

@@ -143,19 +143,45 @@ def test_what_cannot_be_done_fails_in_words_and_never_with_a_trace(
     assert "test_worker.py" in "\n".join(said)  # the worker's log says where
 
 
-def test_a_value_that_could_not_be_read_is_not_repeated() -> None:
-    error = Invalid(
-        "logs",
-        [
-            Problem(
-                ("outcomes",),
-                "a value cannot be read as its contract says: Conversion Error: '7919.25' is no number. Not a number and …",
-            )
-        ],
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "a value cannot be read as its contract says: Conversion Error: '7919.25' is no number. Not a number and …",
+            "a value cannot be read as its contract says: Conversion Error (what was read is not repeated here). Not a number and …",
+        ),
+        ("cannot be opened: Invalid Input Error: CSV Error on Line: 2\nOriginal Line: u1,7919.25", None),
+        ("Out of Range Error: 7919.25 does not fit", None),
+        ("cannot be opened: IO Error: no file a.parquet", "cannot be opened: IO Error: no file a.parquet"),
+    ],
+)
+def test_a_value_that_could_not_be_read_is_not_repeated(message: str, said: str | None) -> None:
+    error = in_words(Invalid("logs", [Problem(("outcomes_0",), message)]), Job.__new__(Job))
+    assert "7919" not in error
+    assert error.startswith("logs cannot be used:\noutcomes_0: ")
+    assert said is None or said in error
+
+
+@pytest.mark.parametrize("kind", ["look", "source-check", "health"])
+def test_a_log_that_cannot_be_read_fails_a_job_without_a_word_of_what_is_in_it(
+    at: Callable[[str], Life], kind: str
+) -> None:
+    life = at("due")
+    (life.folder / "logs" / "events.csv").write_text(
+        "unit,event,occurred_at,value,recorded_at\n"
+        + "u1,done,2026-11-02 10:00:00,7919.25x,2026-11-02 10:00:00\n" * 30
+        + 'u2,"done,7919.25\n'
     )
-    job = Job.__new__(Job)
-    assert "7919" not in in_words(error, job)
-    assert "as its contract says. Not a number" in in_words(error, job)
+    text = (life.folder / "outcomes.yaml").read_text()
+    (life.folder / "outcomes.yaml").write_text(
+        text.replace("logs/outcomes/dt=*/*.parquet", "logs/events.csv").replace(
+            "        partition: dt\n", "        complete: true\n"
+        )
+    )
+    job = done(life.folder, kind, entity="main" if kind == "source-check" else ID)
+    assert job.state is JobState.FAILED or result_of(job).get("problems") or kind == "health"
+    with registry_of(life.folder) as registry:
+        assert "7919" not in _said(registry)
 
 
 # Blind
