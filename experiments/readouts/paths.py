@@ -12,6 +12,7 @@ from experiments.designs.sequential import futility_design
 from experiments.readouts.boundaries import AtLook, LookTests
 from experiments.readouts.comparisons import finite
 from experiments.readouts.estimates import EVERYONE, Among
+from experiments.readouts.past import SAME_INFORMATION
 from experiments.readouts.readout import Interval, LookPoint, PlannedLook, SequentialPath
 
 
@@ -100,39 +101,23 @@ def _stagewise(
         return {"not_computed": "a confidence sequence needs none: its interval holds at every look"}
     if path.role != "primary":
         return {"not_computed": "a guardrail does not order the stops; its repeated interval decides"}
-    if at.z is None or effect.standard_error is None or effect.statistic is None:
-        return {"not_computed": effect.not_computed or "no standard error"}
-    crossed = [
-        point.k
-        for point in path.points[:-1]
-        if point.z is not None and point.critical is not None and abs(point.z) >= point.critical
-    ]
-    if crossed:
-        return {
-            "not_computed": f"its boundary had been crossed at look {crossed[0]} and the experiment went on, so the stage-wise "
-            "order does not hold; the repeated interval does"
-        }
-    if abs(at.z) > LARGEST_Z:
-        return {"not_computed": f"z = {at.z:.1f} at the stop is beyond {LARGEST_Z:g}"}
-    bounds = at.boundaries
-    before = (
-        None
-        if futility is None
-        else tuple(b for b in futility[: len(bounds.information) - 1] if b is not None)
-    )
+    end = _end_of_the_primary(path, at, effect)
+    if isinstance(end, str):
+        return {"not_computed": end}
+    looks, z, error = end
+    information, critical = at.boundaries.information[:looks], at.boundaries.critical[:looks]
+    before = None if futility is None else tuple(b for b in futility[: looks - 1] if b is not None)
     binding = at.boundary.binding
     found = stagewise_inference(
-        bounds.information,
-        bounds.critical,
-        at.z,
+        information,
+        critical,
+        z,
         path.alpha,
         path.sides,
         before if binding else None,
         None if binding else before,
     )
-    unit = effect.standard_error * math.sqrt(bounds.information[-1])
-    if effect.scale == "relative":
-        unit /= abs(effect.control_mean or 1.0)
+    unit = error * math.sqrt(information[-1])
     sign = 1 if path.direction == "higher" else -1
     low, high = sorted(effect.null + sign * unit * drift for drift in (found.lower, found.upper))
     return {
@@ -140,6 +125,26 @@ def _stagewise(
         "stagewise_interval": Interval(low=low, high=high, level=found.level),
         "median_unbiased": effect.null + sign * unit * found.median_unbiased,
     }
+
+
+def _end_of_the_primary(path: SequentialPath, at: AtLook, effect: Effect) -> tuple[int, float, float] | str:
+    """Where the primary's own test ended: how many looks, its z there, and the standard error on the scale shown.
+
+    It ended where its boundary was first crossed, also where a guardrail kept the experiment going. Shown only where it had
+    not crossed before, the interval would be selected, and cover less (docs/guarantees.md).
+    """
+    if at.boundaries is None or at.z is None or effect.standard_error is None or effect.statistic is None:
+        return effect.not_computed or "no standard error"
+    looks, z, error = len(at.boundaries.information), at.z, effect.standard_error
+    if effect.scale == "relative":
+        error /= abs(effect.control_mean or 1.0)
+    for point in path.points[:-1]:
+        taken = [t for t in at.boundaries.information if t <= point.information + SAME_INFORMATION]
+        crossed = point.z is not None and point.critical is not None and abs(point.z) >= point.critical
+        if crossed and point.z and point.estimate is not None and taken:
+            looks, z, error = len(taken), point.z, abs((point.estimate - path.null) / point.z)
+            break
+    return (looks, z, error) if abs(z) <= LARGEST_Z else f"z = {z:.1f} at the stop is beyond {LARGEST_Z:g}"
 
 
 def going_on(path: SequentialPath) -> SequentialPath:

@@ -14,6 +14,7 @@ import pytest
 
 from analysis.anytime.sequence import SequencePlan, difference_sequence
 from analysis.sequential.design import group_sequential_design
+from analysis.sequential.inference import stagewise_inference
 from analysis.sequential.monitoring import analyse
 from experiments.logs.sql import at_moment, microseconds
 from experiments.looks.looking import look_status, take_look
@@ -200,7 +201,7 @@ def test_a_large_effect_stops_early_and_ships(tmp_path: Path) -> None:
 
 
 def test_a_guardrail_that_is_not_yet_ruled_out_keeps_an_experiment_going(tmp_path: Path) -> None:
-    """The primary crosses at the first look; the guardrail, exactly at its margin, keeps it from shipping."""
+    """The primary crosses at the first look, where its own order ends; the guardrail, at its margin, keeps it from shipping."""
     found = trial(
         tmp_path, 0.2, crash=0.03, stopping={"rule": "group-sequential", "looks": [0.3, 0.6, 1]}, **GUARDED
     )
@@ -210,7 +211,16 @@ def test_a_guardrail_that_is_not_yet_ruled_out_keeps_an_experiment_going(tmp_pat
     assert first[0].points[0].z is not None
     assert first[0].points[0].z > (first[0].points[0].critical or 0)
     assert readouts[-1].verdict.code in {"INCONCLUSIVE", "DO NOT SHIP"}
-    assert "had been crossed at look 1" in (readouts[-1].sequential[0].not_computed or "")
+    path = readouts[-1].sequential[0]
+    point = path.points[0]
+    assert point.z is not None
+    assert point.estimate is not None
+    own = stagewise_inference((point.information,), (point.critical or 0.0,), point.z, 0.05, 2)
+    unit = point.estimate / point.z * math.sqrt(point.information)
+    assert path.stagewise_p_value == pytest.approx(own.p_value)
+    assert path.stagewise_interval is not None
+    assert path.stagewise_interval.low == pytest.approx(own.lower * unit)
+    assert path.median_unbiased == pytest.approx(own.median_unbiased * unit)
     assert first[1].label == "crashed@1"
 
 

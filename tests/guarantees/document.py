@@ -11,8 +11,8 @@ from tests.guarantees.requests_per_user import FEWEST_EFFECTIVE
 from tests.guarantees.results import HABITS_PART, Guarantees, futility_case, guarded, percent
 
 KEPT = (
-    "Every rule offered keeps its bound. Two kinds of interval are known to fall short, and are named below: the stage-wise one beside "
-    "must-hold guardrails, and those by user with few effective users."
+    "Every rule offered keeps its bound. One kind of interval is known to fall short, and is named below: those by user with few "
+    "effective users."
 )
 WIDTH = 130
 
@@ -177,13 +177,20 @@ def _beside_guardrails(found: Guarantees) -> str:
                 _yes(first.stagewise),
             )
         )
-    head = ("rule", "shown in", "coverage where shown", "kept", "at the first crossing, always shown", "kept")
+    head = (
+        "rule",
+        "not crossed before",
+        "coverage if only then shown",
+        "kept",
+        "at the first crossing, always shown",
+        "kept",
+    )
     return (
-        "## Known to fall short: the stage-wise interval beside must-hold guardrails\n\n"
-        "Where a guardrail keeps an experiment going after its primary has crossed, the order of the stops is no longer that of the "
-        "primary, and a readout withholds the stage-wise interval. Where it is shown, the primary is known not to have crossed earlier, "
-        "and that selects: it covers up to three points less than the nominal 95 %. **The repeated interval holds; read that.** Taken at "
-        "the primary's first crossing, and always shown, it would cover:\n\n" + _table(head, rows)
+        "## The stage-wise interval beside must-hold guardrails\n\n"
+        "A guardrail may keep an experiment going after its primary has crossed. The order of the stops is then no longer that of the "
+        "primary, and an interval shown only where the primary had not crossed before is selected: it covers up to three points less than "
+        "the nominal 95 %. So readouts take the stage-wise interval at the primary's own first crossing, and always show it:\n\n"
+        + _table(head, rows)
     )
 
 

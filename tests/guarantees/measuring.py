@@ -196,7 +196,7 @@ def intervals_of(
     seed: int,
     *,
     counting_futility: bool = True,
-    first_crossing: bool = False,
+    first_crossing: bool = True,
 ) -> Held:
     """Power and coverage of a case whose effect on the primary is not 0; for the choices see ``Stagewise``."""
     found, replays = case.design, case.part_of(replays)

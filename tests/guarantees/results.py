@@ -113,7 +113,7 @@ def measured(sizes: Sizes, progress: Progress = lambda _: None) -> Guarantees:
         for counting in (False, True)
     )
     beside = tuple(
-        (one, held, intervals_of(one, sizes.replays, sizes.seed, first_crossing=True))
+        (one, intervals_of(one, sizes.replays, sizes.seed, first_crossing=False), held)
         for one, held in intervals
         if guarded(one) and held.stagewise is not None
     )

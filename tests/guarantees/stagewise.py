@@ -20,8 +20,8 @@ class Stagewise:
     """Intervals of a group-sequential design's primary, whose null is no difference.
 
     ``counting`` has the upper limit count futility that does not bind, as readouts do; without, as software does by convention.
-    ``first_crossing`` ends the primary's own order at the look at which its boundary was first crossed, even where guardrails kept
-    the experiment going; without, such a replay has no interval, as in readouts.
+    ``first_crossing`` ends the primary's own order at the look at which its boundary was first crossed, as readouts do, even where
+    guardrails kept the experiment going; without, such a replay has no interval.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Stagewise:
         ends: Endings,
         *,
         counting: bool = True,
-        first_crossing: bool = False,
+        first_crossing: bool = True,
     ) -> None:
         pair = cohorts.pair(0, 1)
         self.measure, self.ends, self.first_crossing = found.primary, ends, first_crossing
