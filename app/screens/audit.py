@@ -182,16 +182,20 @@ def _bytes(write: Callable[[tuple[Entry, ...]], str], found: tuple[Entry, ...]) 
 def _one(found: tuple[Entry, ...]) -> None:
     st.header("One record", anchor="record")
     by_number = {entry.seq: entry for entry in found}
-    number = st.selectbox(
+    number = st.number_input(
         "Record",
-        list(by_number),
-        index=None,
+        min(by_number),
+        max(by_number),
+        value=None,
         key="record",
         bind="query-params",
-        format_func=lambda seq: f"{seq}: {by_number[seq].action}, {by_number[seq].entity}",
-        placeholder="Choose a record to see what it changed",
+        placeholder="Its number shows what it changed",
+        width=320,
     )
     if number is None:
+        return
+    if number not in by_number:
+        st.info(f"Record {count(number)} is not among those the filters want.")
         return
     entry = by_number[number]
     st.markdown(plain(entry.summary))

@@ -15,6 +15,9 @@ from app.screens.frame import Here, page
 from app.screens.pieces import empty, plain, table, way_to, way_to_page
 from registry.portfolio import portfolio
 
+FIRST = 8
+"""Needs that are shown one by one; further ones are a table."""
+
 
 @page
 def home_page(here: Here) -> None:
@@ -50,8 +53,24 @@ def _needs(shown: HomePage) -> None:
         coming = f" Next: {plain(soon.what)}, {soon.experiment}, about {instant(soon.at)}." if soon else ""
         st.success(f"Nothing needs you.{coming}", icon=":material/check:")
         return
-    for need in shown.needs:
+    for need in shown.needs[:FIRST]:
         _need(need, shown)
+    if len(shown.needs) > FIRST:
+        with st.expander(f"{len(shown.needs) - FIRST} more that need you"):
+            table(
+                [
+                    {
+                        "Experiment": need.experiment,
+                        "Title": need.title,
+                        "What": f"{need.icon} {need.what}",
+                        "Since": since_words(need, shown.now),
+                    }
+                    for need in shown.needs[FIRST:]
+                ],
+                f"{len(shown.needs) - FIRST} more experiments that need you.",
+                key="needs",
+                links="Experiment",
+            )
 
 
 def _need(need: Need, shown: HomePage) -> None:

@@ -50,6 +50,14 @@ def test_an_address_is_of_one_page_only():
     assert found.count("") == 1
 
 
+def test_sessions_share_no_page_object():
+    """Streamlit marks the page of a run as callable, once; in a shared one another session's run would find the mark."""
+    one, other = navigation.pages(), navigation.pages()
+    assert not {id(page) for pages in one.values() for page in pages} & {
+        id(page) for pages in other.values() for page in pages
+    }
+
+
 def test_a_fault_is_said_without_a_trace_and_with_a_number_to_tell_an_admin(at, monkeypatch, caplog):
     at("running")
 
