@@ -34,7 +34,7 @@ def _named(who: Who, experiment: Experiment) -> str:
 
 
 def _state(state: State) -> str:
-    return state.value.replace("_", " ")
+    return "read out" if state is State.READOUT else state.value.replace("_", " ")
 
 
 def _bare(words: str) -> str:

@@ -15,6 +15,7 @@ from experiments.designs.sequential import planned_looks
 from experiments.forms.durations import DAY
 from experiments.looks.health import Health
 from experiments.readouts.readout import Check
+from registry.clock import parse_instant
 from registry.ledger import READ_OUTCOMES
 from registry.records import Look, State
 from registry.sealing import WATCHED, harm_of
@@ -266,6 +267,4 @@ def _ended(dossier: Dossier) -> bool:
 
 
 def _time(at: str) -> str:
-    from registry.clock import parse_instant
-
     return instant(parse_instant(at))

@@ -21,12 +21,13 @@ from app.settings import load_settings
 from experiments.readouts.readout import Readout
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
-from registry.jobs import jobs_of, latest
+from registry.jobs import Kind, jobs_of, latest
 from registry.lifecycle import StopReason
 from registry.records import Verdict
 from registry.store import Dossier, show
 from tests.app import found
-from tests.app.life import BROKEN, ID, REASON, STAGES, START, Life
+from tests.app.life import BROKEN, DESIGN_WITH_A_HARM_STOP, ID, REASON, STAGES, START, Life
+from tests.app.test_cli_sequential import SEQUENTIAL
 
 PEOPLE = ("mira", "ola", "dan", "vic")
 """Owner, reviewer, decider, viewer."""
@@ -307,6 +308,81 @@ def test_a_watch_is_a_read_of_outcomes_that_everybody_sees(at):
     assert "watched 1 time" in said
 
 
+def test_a_harm_stop_that_trips_stops_it_and_says_only_that(tmp_path, monkeypatch, fairtrial):
+    monkeypatch.chdir(tmp_path)
+    life = Life(tmp_path, fairtrial, design=DESIGN_WITH_A_HARM_STOP, harm=0.6)
+    life.running()
+    life.pass_to(life_day(3))
+    found.work(life.folder, ID, Kind.WATCH)
+    page = visit("live")
+    said = words(page)
+    assert "Tripped" in said
+    assert "Stopped (maturing)" in said
+    assert "95% CI" not in said
+
+
+def test_a_look_that_is_due_is_run_by_the_worker_and_its_readout_can_be_read(at):
+    life = at("due")
+    found.check(life.folder, ID)
+    assert "It is due." in words(visit("readout"))
+    press(visit("live"), "Run look 1")
+    found.work(life.folder, ID)
+    page = visit()
+    assert page.segmented_control[0].value == "readout"
+    assert "✓ SHIP" in words(page)
+    assert "Ended the experiment: final look" in words(visit("looks"))
+
+
+def test_a_look_that_went_on_says_that_no_boundary_was_crossed_and_what_comes_next(
+    tmp_path, monkeypatch, fairtrial
+):
+    monkeypatch.chdir(tmp_path)
+    life = Life(tmp_path, fairtrial, design=SEQUENTIAL, lift=0.0, days=6)
+    life.running()
+    life.pass_to(life_day(3))
+    found.check(tmp_path, ID)
+    press(visit("live"), "Run look 1")
+    found.work(tmp_path, ID, Kind.LOOK_STATUS)
+    page = visit("live")
+    said = words(page)
+    assert "No boundary was crossed at look 1. The experiment continues as planned." in page.info[0].value
+    assert "taken: no boundary was crossed" in said
+    assert "Look 2 of 3" in said
+    assert "No boundary was crossed" in words(visit("looks"))
+    assert "ft-verdict" not in words(visit("readout"))
+
+
+def test_the_owner_holds_a_look_whose_worker_died(at):
+    life = at("due")
+    with open_workspace_registry(load_settings(life.folder)) as registry:
+        lifecycle.open_look(registry, "mira", ID, 1, 1, registry.clock.now())
+    assert "Look 1 of 1 open" in words(visit("live"))
+    assert "only Fairtrial itself or the owner (mira) may; you are ola." in off(
+        visit("looks", "ola"), "Hold look 1"
+    )
+    page = visit("looks")
+    page.text_area(key="hold.reason").set_value("The host was restarted.")
+    page = press(page, "Hold look 1")
+    assert "Held: The host was restarted." in words(page)
+
+
+# Invalid
+
+
+def test_an_invalid_readout_shows_no_effect_and_can_be_decided(at):
+    life = at("registered")
+    life.faults = BROKEN
+    life.due()
+    life.ok(f"readout {ID} --as mira")
+    page = visit("readout", "dan")
+    said = words(page)
+    assert "INVALID" in said
+    assert "ft-invalid" in said
+    assert "No effect is reported" in said
+    assert "95% CI" not in said
+    assert not next(one for one in page.button if one.label == "Sign the decision").disabled
+
+
 # Ending early
 
 
@@ -522,6 +598,19 @@ def test_whoever_proposed_against_the_verdict_may_take_it_back(at):
     page = press(page, "Take it back")
     assert {one.status for one in dossier(life.folder).proposals} == {"rejected"}
     assert any(one.label == "Sign the decision" and not one.disabled for one in page.button)
+
+
+def test_an_analysis_chosen_after_the_data_is_noted_as_exploratory_for_ever(at):
+    at("read_out")
+    why = off(visit("readout", "dan"), "Note an exploratory analysis")
+    assert why == "only the owner (mira) or an analyst may; you are dan."
+    page = visit("readout")
+    page.text_area(key="exploratory.text").set_value("Success by country, since Germany looked odd.")
+    page = press(page, "Note an exploratory analysis")
+    assert "exploratory for ever" in page.success[0].value
+    said = words(page)
+    assert "EXPLORATORY: 1 noted" in said
+    assert "Success by country, since Germany looked odd." in said
 
 
 # History

@@ -12,6 +12,7 @@ from app.export import FORMS, Form, file_name, render
 from app.export.page import page_of
 from app.screens.experiment import marks, sheet
 from app.screens.experiment.decision import decision
+from app.screens.experiment.exploratory import exploratory
 from app.screens.experiment.opened import Opened
 from app.views_experiment.header import AWAITING_A_LOOK, next_look
 from app.views_experiment.live import progress_of, why_no_look
@@ -51,6 +52,7 @@ def readout(opened: Opened) -> None:
     )
     for section in page.sections:
         sheet.section(section, found.sha256)
+    exploratory(opened)
     if not signed:
         decision(opened, found)
     marks.words(f"SHA-256 of this readout: {found.sha256}", muted=True)

@@ -23,6 +23,7 @@ from app.export.blocks import (
     Words,
 )
 from app.formats import count
+from app.readings import Reading
 from app.screens.experiment import marks
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def draw(block: Block, key: str | None = None) -> None:
             marks.words(text)
         case Bullets(items):
             marks.bullets(items)
+        case Table() if _of_checks(block):
+            _checks(block)
         case Table() if len(block.rows) > MANY:
             with st.expander(f"{block.caption} ({count(len(block.rows))} rows)"):
                 marks.table(block)
@@ -103,6 +106,24 @@ def picture(title: str, drawn: Drawn) -> None:
     """A chart as a picture with its takeaway as its text, and its data as a table."""
     found = _svg(drawn)
     _show(_darkened(found) if _dark() else found, drawn.sentence, _data(title, drawn))
+
+
+def _of_checks(shown: Table) -> bool:
+    return [column.heading for column in shown.columns[:2]] == ["Check", "Result"] and bool(shown.rows)
+
+
+def _checks(shown: Table) -> None:
+    """Each check by its name and mark; what was found and the rules stand behind, open where one did not pass."""
+    results = [(row[0], row[1]) for row in shown.rows]
+    named = [
+        (Reading(str(name), result.icon, result.shape, result.tone), result.words)
+        for name, result in results
+        if isinstance(result, Reading)
+    ]
+    passed = all(reading.tone in {"good", "plain"} for reading, _ in named)
+    marks.chips(named)
+    with st.expander(f"{shown.caption}: what was found", expanded=not passed):
+        marks.table(shown)
 
 
 def _figure(figure: Figure, key: str | None) -> None:

@@ -41,9 +41,18 @@ def work(opened: Opened) -> None:
             f"{NAMES[job.kind]} failed {instant(job.finished_at)}: {job.error} Nothing was changed. Mend the cause, then ask "
             "again."
         )
+    _last_look(opened)
+
+
+def _last_look(opened: Opened) -> None:
+    """What came of the look that was asked for last, while nothing is released."""
     look, at = opened.findings.look, opened.findings.look_at
-    if look is not None and look.outcome == "REFUSED" and opened.dossier.experiment.released_at is None:
+    if look is None or opened.dossier.experiment.released_at is not None:
+        return
+    if look.outcome == "REFUSED":
         st.warning(f"The look that was asked for last was refused, {instant(at)}: {' '.join(look.because)}")
+    elif look.outcome == "CONTINUE" and look.k == len(opened.dossier.looks):
+        st.info(f"No boundary was crossed at look {look.k}. The experiment continues as planned.")
 
 
 @st.fragment(run_every=REFRESH)
