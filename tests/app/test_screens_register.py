@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import streamlit as st
@@ -20,6 +21,7 @@ from experiments.simulation import simulate
 from registry.claims import claim, finish
 from registry.findings import SimulationFound
 from registry.jobs import Kind, find
+from registry.lifecycle import Exposure
 from registry.records import State
 from registry.store import Dossier, open_registry, show
 from tests.app.life import ID
@@ -212,7 +214,7 @@ def test_two_browsers_do_not_overwrite_one_another(at):
     ok(labelled(one.text_area, "Why should it work?").input("the first says so").run())
     ok(labelled(two.text_input, "For whom?").input("everybody who signs in").run())
     assert "Not saved. mira changed this draft at" in two.warning[-1].value
-    assert "For whom?: everybody who signs in" in words(two)
+    assert "For whom? everybody who signs in" in words(two)
     assert "everybody who signs in" not in saved(id).draft_written
     ok(labelled(two.button, "Put mine on top of what is there now").click().run())
     kept = saved(id).draft_written
@@ -337,19 +339,42 @@ def test_the_preview_of_an_unfinished_design_says_what_is_open(at):
 # Alone
 
 
-def test_alone_one_locks_the_plan_oneself_and_it_says_so_for_ever(tmp_path, monkeypatch, fairtrial):
+@pytest.fixture
+def alone(tmp_path, monkeypatch, fairtrial) -> AppTest:
+    """The last step of a complete draft, in a workspace for one person."""
     monkeypatch.chdir(tmp_path)
     assert fairtrial("init . --one-person mira").exit_code == 0
     assert fairtrial("register designs/model-ab.yaml --draft").exit_code == 0
-    shown = page(id=ID)
-    go(shown, 9)
-    ok(labelled(shown.button, "Register and lock").click().run())
+    return go(page(id=ID), 9)
+
+
+def lock(shown: AppTest) -> None:
     typed = next(one for one in shown.text_input if one.label == f"Type {ID} to lock it")
     ok(typed.input(ID).run())
     ok(labelled(shown.button, "Lock the plan").click().run())
+
+
+def test_alone_one_locks_the_plan_oneself_and_it_says_so_for_ever(alone):
+    ok(labelled(alone.button, "Register and lock").click().run())
+    assert labelled(alone.button, "Lock the plan").disabled
+    lock(alone)
     kept = saved(ID).experiment
     assert kept.state is State.REGISTERED
     assert "self-reviewed" in [label.value for label in kept.labels]
+
+
+def test_a_plan_that_comes_after_the_first_exposure_needs_a_reason_and_is_labelled(alone, monkeypatch):
+    seen = Exposure(first_exposure_at=datetime(2026, 11, 2, 9, tzinfo=UTC))
+    monkeypatch.setattr("app.screens.register.review.exposure_of", lambda *_: seen)
+    ok(labelled(alone.button, "Register and lock").click().run())
+    assert "first exposure at 2 Nov 2026, 09:00 UTC" in words(alone)
+    lock(alone)
+    assert "20 are needed" in words(alone)
+    assert saved(ID).experiment.state is State.DRAFT
+    reason = next(one for one in alone.text_area if one.label.startswith("Why is it registered only now"))
+    ok(reason.input("The flag was switched on a day too early.").run())
+    lock(alone)
+    assert {"late", "self-reviewed"} <= {label.value for label in saved(ID).experiment.labels}
 
 
 def test_the_worker_is_asked_for_more_replays_and_its_table_is_shown(at):

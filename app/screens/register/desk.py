@@ -75,12 +75,12 @@ class Desk:
 
     def note(self, path: Path, kind: Kind, key: str, label: str) -> None:
         raw = st.session_state.get(key)
-        self.put(Edit(path, typed(kind, raw), "put", f"{label}: {_said(raw)}"))
+        self.put(Edit(path, typed(kind, raw), "put", _words(label, raw)))
 
     def note_amount(self, path: Path, keys: tuple[str, str], metric: Metric | None, label: str) -> None:
         scale: Literal["absolute", "relative"] = st.session_state[keys[1]]
         amount = Amount(str(st.session_state[keys[0]]), scale)
-        self.put(Edit(path, typed_amount(amount, metric), "put", f"{label}: {amount.number}"))
+        self.put(Edit(path, typed_amount(amount, metric), "put", _words(label, amount.number)))
 
     def note_entry(self, path: Path, does: Literal["add", "remove"], value: Any, words: str) -> None:
         self.put(Edit(path, value, does, words))
@@ -143,7 +143,7 @@ def _asked_for(step: str | None) -> int:
     return number if 1 <= number <= PREVIEW else 1
 
 
-def _said(raw: Any) -> str:
-    if isinstance(raw, list):
-        return ", ".join(map(str, raw))
-    return "" if raw is None else str(raw)
+def _words(label: str, raw: Any) -> str:
+    """What was typed, as it is told to the person who typed it."""
+    said = ", ".join(map(str, raw)) if isinstance(raw, list) else "" if raw is None else str(raw)
+    return f"{label} {said or 'emptied'}" if label.endswith("?") else f"{label}: {said or 'emptied'}"

@@ -215,7 +215,8 @@ class Form:
         reference = self.checked.draft.at((*path[:-1], "metric"))
         metric = metric_at(reference, self.catalogue)
         amount = shown_amount(self.checked.draft.at(path), metric)
-        keys = (self.desk.key(path, "number"), self.desk.key(path, "scale"))
+        # A number of another metric has another unit, so its widgets are others.
+        keys = (self.desk.key(path, f"number/{reference}"), self.desk.key(path, f"scale/{reference}"))
         st.session_state.setdefault(keys[0], amount.number)
         st.session_state.setdefault(keys[1], amount.scale)
         number, scale = st.columns([1.6, 1], vertical_alignment="bottom")

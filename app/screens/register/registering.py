@@ -21,6 +21,7 @@ from experiments.designs.metrics import Catalogue, load_catalogue
 from experiments.forms.problems import Invalid
 from registry import lifecycle
 from registry.errors import Conflict, Refused
+from registry.plans import saved_design
 from registry.records import State
 from registry.store import Dossier, show
 
@@ -172,14 +173,17 @@ def _only_read(here: Here, dossier: Dossier, catalogue: Catalogue, *, mine: bool
     """A plan that is not to be written now, or not by this person."""
     found = dossier.experiment
     st.caption(f"{found.id} · {plain(found.title)} · {dossier.words}")
-    checked = check(DraftText(dossier.draft_written), catalogue)
+    draft = DraftText(dossier.draft_written)
     if found.state is State.DRAFT:
+        checked = check(draft, catalogue)
         st.info(f"This is a draft of {found.owner}, who alone can change it.")
-    elif found.state is State.IN_REVIEW:
+    else:
+        checked = Checked(draft, saved_design(dossier))
+    if found.state is State.IN_REVIEW:
         st.info(f"In review by {found.reviewer}. It cannot be changed meanwhile.")
         if mine and st.button("Take it back to go on writing", key="register/take-back"):
             _take_back(here, dossier)
-    else:
+    elif found.state is not State.DRAFT:
         st.info(f"{found.id} is {dossier.words}. Its plan is locked and changes only by amendment.")
     way_to(found.id, f"Open {found.id}")
     if st.button("Begin another", key="register/another"):

@@ -20,6 +20,7 @@ from registry.actors import Role
 from registry.errors import Conflict, Refused
 from registry.lifecycle import Exposure
 from registry.looks import exposure_of
+from registry.records import Label
 from registry.store import Dossier, everybody
 
 SEEN = ("outcome_data_seen",)
@@ -196,12 +197,27 @@ def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
     )
     exposure, said = _exposure(here, design)
     marks.words(said)
+    late = _label_of(exposure)
+    reason = None
+    if late is not None:
+        reason = st.text_area(
+            f"Why is it registered only now? It is labelled {late} for ever",
+            key=f"register/{desk.id}/late",
+            placeholder="At least 20 characters",
+        )
     typed = st.text_input(f"Type {desk.id} to lock it", key=f"register/{desk.id}/typed")
     if not st.button("Lock the plan", type="primary", disabled=typed.strip() != desk.id):
         return
+    mine, registry = here.me.id, here.registry
     try:
-        sent = lifecycle.submit(here.registry, here.me.id, desk.id, reviewer=here.me.id, seen=desk.seen)
-        lifecycle.register(here.registry, here.me.id, desk.id, exposure, seen=sent.revision)
+        sent = lifecycle.submit(registry, mine, desk.id, reviewer=mine, seen=desk.seen)
+        try:
+            lifecycle.register(
+                registry, mine, desk.id, exposure, declared=late, reason=reason, seen=sent.revision
+            )
+        except Refused:
+            desk.seen = lifecycle.take_back(registry, mine, desk.id).revision
+            raise
         _not_now()
     except Refused as refused:
         refusal(refused)
@@ -209,6 +225,13 @@ def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
         st.warning(str(conflict))
     else:
         st.rerun()
+
+
+def _label_of(exposure: Exposure) -> Label | None:
+    """What a plan has to be called that is locked now."""
+    if exposure.data_complete:
+        return Label.RETROSPECTIVE
+    return None if exposure.first_exposure_at is None else Label.LATE
 
 
 def _exposure(here: Here, design: Design) -> tuple[Exposure, str]:
