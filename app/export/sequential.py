@@ -7,7 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.export.blocks import Block, Cell, Figure, Folded, Table, Words, table
-from app.formats import NOTHING, Quantity, instant, level, p_value, planned_effect, share, shortest
+from app.formats import (
+    NOTHING,
+    Quantity,
+    instant,
+    level,
+    p_value,
+    planned_effect,
+    share,
+    shortest,
+    significant,
+)
 from app.paths import (
     boundary_name,
     bounds_words,
@@ -65,7 +75,17 @@ def looks_table(path: SequentialPath, quantity: Quantity) -> Table:
     """One row per look taken."""
     interval, p = _heading(interval_name(path)), _heading(p_name(path))
     records: list[dict[str, Cell]] = [_look(path, point, quantity, interval, p) for point in path.points]
-    numeric = ("Information", "z", "Critical z", "Futility z", "α spent", "Estimate", interval, p)
+    numeric = (
+        "Information",
+        "z",
+        "Critical z",
+        "Futility z",
+        "α spent",
+        "Estimate",
+        "Standard error",
+        interval,
+        p,
+    )
     return table(f"{path_name(path)} at each look", records, numeric=numeric)
 
 
@@ -110,9 +130,15 @@ def _look(
         "Futility z": critical_words(point.futility),
         "α spent": p_value(point.spent),
         "Estimate": "not computed" if point.estimate is None else quantity.effect(point.estimate),
+        "Standard error": NOTHING if point.standard_error is None else _error(quantity, point.standard_error),
         interval: bounds_words(path, point, quantity),
         p: p_value(point.p_value),
     }
+
+
+def _error(quantity: Quantity, error: float) -> str:
+    """With three significant digits, in the unit in which the estimate is read."""
+    return significant(quantity.shown(error), 3)
 
 
 def _after(path: SequentialPath, quantity: Quantity) -> Iterator[Block]:

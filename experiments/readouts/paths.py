@@ -35,6 +35,7 @@ def path_of(
         futility=None if not futility or not tests.interim else finite(futility[-1]),
         spent=None if at.boundaries is None else at.boundaries.spent[-1],
         estimate=finite(effect.estimate),
+        standard_error=_standard_error(effect),
         low=finite(low),
         high=finite(high),
         p_value=at.answer.p_value,
@@ -133,18 +134,24 @@ def _end_of_the_primary(path: SequentialPath, at: AtLook, effect: Effect) -> tup
     It ended where its boundary was first crossed, also where a guardrail kept the experiment going. Shown only where it had
     not crossed before, the interval would be selected, and cover less (docs/guarantees.md).
     """
-    if at.boundaries is None or at.z is None or effect.standard_error is None or effect.statistic is None:
+    error = _standard_error(effect)
+    if at.boundaries is None or at.z is None or error is None or effect.statistic is None:
         return effect.not_computed or "no standard error"
-    looks, z, error = len(at.boundaries.information), at.z, effect.standard_error
-    if effect.scale == "relative":
-        error /= abs(effect.control_mean or 1.0)
+    looks, z = len(at.boundaries.information), at.z
     for point in path.points[:-1]:
         taken = [t for t in at.boundaries.information if t <= point.information + SAME_INFORMATION]
         crossed = point.z is not None and point.critical is not None and abs(point.z) >= point.critical
-        if crossed and point.z and point.estimate is not None and taken:
-            looks, z, error = len(taken), point.z, abs((point.estimate - path.null) / point.z)
+        if crossed and taken and point.z is not None and point.standard_error is not None:
+            looks, z, error = len(taken), point.z, point.standard_error
             break
     return (looks, z, error) if abs(z) <= LARGEST_Z else f"z = {z:.1f} at the stop is beyond {LARGEST_Z:g}"
+
+
+def _standard_error(effect: Effect) -> float | None:
+    """Of the contrast tested, on the scale of the estimate."""
+    if effect.standard_error is None or effect.scale == "absolute":
+        return effect.standard_error
+    return effect.standard_error / abs(effect.control_mean or 1.0)
 
 
 def going_on(path: SequentialPath) -> SequentialPath:

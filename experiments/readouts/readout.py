@@ -155,6 +155,7 @@ class LookPoint(Part):
             look spends nothing, or the rule has no boundary in z.
         futility: z at or below which the look stops for futility.
         spent: cumulative type-I error by this look, over both sides of a two-sided test.
+        standard_error: of the estimate as it enters z, on the scale of the estimate.
         low, high: the repeated interval (or confidence sequence) of the effect at this look; None where open.
         p_value: repeated (or always-valid) p at this look.
     """
@@ -167,6 +168,7 @@ class LookPoint(Part):
     futility: float | None
     spent: float | None
     estimate: float | None
+    standard_error: float | None
     low: float | None
     high: float | None
     p_value: float | None

@@ -27,6 +27,7 @@ def point(k: int, weeks: int, **changes: Any) -> LookPoint:
         "cut_off": START + timedelta(weeks=weeks),
         "futility": None,
         "p_value": None,
+        "standard_error": 0.00471 if changes.get("estimate") is not None else None,
     }
     return LookPoint(**(fields | changes))
 

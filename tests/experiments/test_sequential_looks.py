@@ -214,9 +214,9 @@ def test_a_guardrail_that_is_not_yet_ruled_out_keeps_an_experiment_going(tmp_pat
     path = readouts[-1].sequential[0]
     point = path.points[0]
     assert point.z is not None
-    assert point.estimate is not None
+    assert point.standard_error is not None
     own = stagewise_inference((point.information,), (point.critical or 0.0,), point.z, 0.05, 2)
-    unit = point.estimate / point.z * math.sqrt(point.information)
+    unit = point.standard_error * math.sqrt(point.information)
     assert path.stagewise_p_value == pytest.approx(own.p_value)
     assert path.stagewise_interval is not None
     assert path.stagewise_interval.low == pytest.approx(own.lower * unit)
