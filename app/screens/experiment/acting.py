@@ -8,9 +8,9 @@ from typing import Final
 import streamlit as st
 
 from app.screens.experiment import marks
-from app.screens.frame import refusal
+from app.screens.pieces import plain
 from experiments.forms.problems import Invalid
-from registry.errors import Conflict, Refused, RegistryError
+from registry.errors import AnchorNotWritten, Conflict, Refused, RegistryError
 from registry.lifecycle.checks import MINIMUM_REASON
 
 _DONE: Final = "experiment.done"
@@ -66,11 +66,13 @@ def attempt(act: Callable[[], object], said: str) -> None:
     try:
         act()
     except Refused as refused:
-        refusal(refused)
+        st.error("  \n".join(plain(str(problem)) for problem in refused.problems))
     except Conflict as conflict:
-        st.warning(f"{conflict} What you wrote is still here.")
+        st.warning(f"{plain(str(conflict))} What you wrote is still here.")
+    except AnchorNotWritten as error:
+        st.warning(plain(str(error)))
     except (Invalid, RegistryError) as error:
-        st.error(f"{error} Nothing was changed, and what you wrote is still here.")
+        st.error(f"{plain(str(error))} Nothing was changed, and what you wrote is still here.")
     else:
         st.session_state[_DONE] = said
         st.rerun()

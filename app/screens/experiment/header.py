@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.screens.experiment import marks
 from app.screens.experiment.opened import Opened
+from app.screens.pieces import plain
 from app.views_experiment.header import header_of
 
 
@@ -18,7 +19,7 @@ def header(opened: Opened, tab: str) -> None:
     with st.popover("Link to this page", icon=":material/link:"):
         st.code(f"{_origin()}{shown.link}&tab={tab}", language=None)
     if opened.why_no_design is not None:
-        st.warning(opened.why_no_design)
+        st.warning(plain(opened.why_no_design))
 
 
 def _origin() -> str:

@@ -16,6 +16,7 @@ from app.screens.experiment.acting import button
 from app.screens.experiment.ending import ending
 from app.screens.experiment.opened import Opened
 from app.screens.experiment.work import ask, work
+from app.screens.pieces import plain
 from app.views_experiment.findings import Findings
 from app.views_experiment.header import AWAITING_A_LOOK, health_reading, next_look
 from app.views_experiment.live import (
@@ -69,7 +70,9 @@ def live(opened: Opened) -> None:
 def _closed(opened: Opened) -> None:
     current = opened.dossier.experiment
     if current.state is State.ABANDONED:
-        st.info(f"Abandoned: {current.closing_reason or 'no reason was recorded'} Its outcomes stay closed.")
+        st.info(
+            f"Abandoned: {plain(current.closing_reason or 'no reason was recorded.')} Its outcomes stay closed."
+        )
     elif current.released_at is None:
         coming = next_look(opened.dossier, opened.design, opened.findings)
         marks.words(f"Outcome data are closed until the next declared look ({coming}). This page holds none.")

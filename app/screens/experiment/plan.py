@@ -13,6 +13,7 @@ from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.ending import ending
 from app.screens.experiment.history import changes_table, exposure_now
 from app.screens.experiment.opened import Opened
+from app.screens.pieces import plain
 from app.views_experiment.gates import why_not
 from app.views_experiment.history import changes_under_review
 from experiments.forms.problems import Invalid
@@ -76,7 +77,9 @@ def _exposure(opened: Opened) -> Exposure | None:
     try:
         exposure = exposure_now(opened)
     except (Invalid, ValueError) as error:
-        st.error(f"It cannot be locked now: {error} The plan is kept. Mend it, then load this page again.")
+        st.error(
+            f"It cannot be locked now: {plain(str(error))} The plan is kept. Mend it, then load this page again."
+        )
         return None
     if exposure.first_exposure_at is not None:
         complete = " The data this plan asks for are complete already." if exposure.data_complete else ""

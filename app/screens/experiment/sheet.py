@@ -25,6 +25,7 @@ from app.export.blocks import (
 from app.formats import count
 from app.readings import Reading
 from app.screens.experiment import marks
+from app.screens.pieces import plain
 
 if TYPE_CHECKING:
     from app.charts import Drawn
@@ -87,18 +88,18 @@ def draw(block: Block, key: str | None = None) -> None:
         case Table() if _of_checks(block):
             _checks(block)
         case Table() if len(block.rows) > MANY:
-            with st.expander(f"{block.caption} ({count(len(block.rows))} rows)"):
+            with st.expander(f"{plain(block.caption)} ({count(len(block.rows))} rows)"):
                 marks.table(block)
         case Table():
             marks.table(block)
         case Figure():
             _figure(block, key)
         case Folded(summary, tables):
-            with st.expander(summary):
+            with st.expander(plain(summary)):
                 for one in tables:
                     marks.table(one)
         case Code(summary, language, text):
-            with st.expander(summary):
+            with st.expander(plain(summary)):
                 st.code(text, language=language)
 
 
@@ -122,7 +123,7 @@ def _checks(shown: Table) -> None:
     ]
     passed = all(reading.tone in {"good", "plain"} for reading, _ in named)
     marks.chips(named)
-    with st.expander(f"{shown.caption}: what was found", expanded=not passed):
+    with st.expander(f"{plain(shown.caption)}: what was found", expanded=not passed):
         marks.table(shown)
 
 

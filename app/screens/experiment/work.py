@@ -11,6 +11,7 @@ from app.cli.session import open_workspace_registry
 from app.formats import instant
 from app.screens.experiment.acting import attempt
 from app.screens.experiment.opened import Opened
+from app.screens.pieces import plain
 from app.settings import load_settings
 from app.views_experiment.findings import findings_of
 from registry.jobs import Job, JobState, Kind, request, silent
@@ -38,7 +39,7 @@ def work(opened: Opened) -> None:
         _under_way(opened.id)
     for job in opened.findings.failed:
         st.error(
-            f"{NAMES[job.kind]} failed {instant(job.finished_at)}: {job.error} Nothing was changed. Mend the cause, then ask "
+            f"{NAMES[job.kind]} failed {instant(job.finished_at)}: {plain(job.error or '')} Nothing was changed. Mend the cause, then ask "
             "again."
         )
     _last_look(opened)
@@ -50,7 +51,9 @@ def _last_look(opened: Opened) -> None:
     if look is None or opened.dossier.experiment.released_at is not None:
         return
     if look.outcome == "REFUSED":
-        st.warning(f"The look that was asked for last was refused, {instant(at)}: {' '.join(look.because)}")
+        st.warning(
+            f"The look that was asked for last was refused, {instant(at)}: {plain(' '.join(look.because))}"
+        )
     elif look.outcome == "CONTINUE" and look.k == len(opened.dossier.looks):
         st.info(f"No boundary was crossed at look {look.k}. The experiment continues as planned.")
 
@@ -67,7 +70,7 @@ def _under_way(id: str) -> None:
 
 
 def _draw(job: Job) -> None:
-    said = f"{NAMES[job.kind]}: {job.progress_text.casefold() or job.state}"
+    said = f"{NAMES[job.kind]}: {plain(job.progress_text.casefold() or job.state)}"
     if silent(job):
         said += ". Its worker has fallen silent; another takes it over"
     elif job.state is JobState.QUEUED:
