@@ -168,6 +168,27 @@ def test_what_is_wrong_is_said_under_its_field_and_marked_at_its_step(at):
     assert any(button.label.startswith("! 3 ") for button in shown.button)
 
 
+def test_another_metric_shows_what_its_number_means_in_its_own_unit(at):
+    life = at("founded")
+    more = "  - {name: wait, version: 1, type: mean, event: w, direction: lower, unit: ms, baseline: {mean: 9, sd: 3, source: made up}}\n"
+    (life.folder / "metrics.yaml").write_text((life.folder / "metrics.yaml").read_text() + more)
+    shown, id = begun()
+    go(shown, 3)
+    ok(labelled(shown.selectbox, "Primary metric").select("success@1").run())
+    ok(labelled(shown.text_input, "Smallest improvement worth shipping").input("5").run())
+    ok(labelled(shown.selectbox, "Primary metric").select("wait@1").run())
+    assert "absolute: 0.05" in saved(id).draft_written
+    assert labelled(shown.text_input, "Smallest improvement worth shipping").value == "0.05"
+
+
+def test_what_people_typed_is_never_a_link(at):
+    at("founded")
+    begun("See [this](/elsewhere) for everybody")
+    again = page()
+    button = next(one for one in again.button if one.label.startswith("Go on with"))
+    assert "[this](" not in button.label
+
+
 def test_what_is_only_open_is_pointed_at_once_its_step_was_left(at):
     at("founded")
     shown, _ = begun()

@@ -85,7 +85,7 @@ def _conflict(desk: Desk) -> None:
     if desk.conflict is None:
         return
     with st.container(border=True):
-        st.warning(f"Not saved. {desk.conflict} What you typed is kept here:")
+        st.warning(f"Not saved. {plain(desk.conflict)} What you typed is kept here:")
         marks.bullets([edit.words or "a change" for edit in desk.held])
         st.button(
             "Put mine on top of what is there now",
@@ -151,7 +151,7 @@ def _as_a_file(desk: Desk, checked: Checked) -> None:
         st.button("Save this text", on_click=_note_text, args=(desk, key), key="register/save-text")
         wrong = st.session_state.get(f"register/{desk.id}/unreadable")
         if wrong:
-            st.error(wrong)
+            st.error(plain(wrong))
 
 
 def _note_text(desk: Desk, key: str) -> None:

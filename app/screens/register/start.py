@@ -11,6 +11,7 @@ from app.drafting.checking import check, plan_to_save
 from app.drafting.text import DraftText
 from app.screens.experiment import marks
 from app.screens.frame import Here, refusal
+from app.screens.pieces import plain
 from app.templates import DESIGNS
 from experiments.designs.metrics import Catalogue
 from experiments.forms.problems import Invalid
@@ -65,7 +66,9 @@ def _drafts(here: Here) -> None:
         return
     st.subheader("Your drafts", anchor=False)
     for one in mine:
-        if st.button(f"Go on with {one.id}: {one.title}", key=f"register/go/{one.id}", type="tertiary"):
+        if st.button(
+            f"Go on with {one.id}: {plain(one.title)}", key=f"register/go/{one.id}", type="tertiary"
+        ):
             _open(one.id)
 
 
@@ -85,7 +88,7 @@ def _from_file(here: Here, catalogue: Catalogue) -> None:
     try:
         draft = from_file(uploaded.getvalue().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        st.error(f"{uploaded.name} is not UTF-8 text; save it with that encoding. Nothing was saved.")
+        st.error(f"{plain(uploaded.name)} is not UTF-8 text; save it with that encoding. Nothing was saved.")
         return
     except Invalid as invalid:
         st.error("This file cannot be read as a design. Nothing was saved.")
