@@ -6,6 +6,7 @@ are those that Streamlit serves itself: no page asks another host for anything.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -80,5 +81,5 @@ def colours(mode: str) -> dict[str, str]:
     for name, ink in MEANT.items():
         named |= {f"{name}Color": of(ink), f"{name}TextColor": of(ink)}
         named[f"{name}BackgroundColor"] = of(BACKGROUNDS[name])
-    named["chartCategoricalColors"] = ",".join(of(ink) for ink in CATEGORICAL)
+    named["chartCategoricalColors"] = json.dumps([of(ink) for ink in CATEGORICAL])
     return named
