@@ -77,11 +77,11 @@ def _needs(person: Person, one: Experiment, found: Portfolio) -> Iterator[Need]:
     match one.state:
         case State.IN_REVIEW if "register" in acts:
             asked = said.actor if said is not None and said.action == "submit" else one.owner
-            yield _need(one, f"{asked} asks for your review", "Review", "history", said.at if said else None)
+            yield _need(one, f"{asked} asks for your review", "Review", "plan", said.at if said else None)
         case State.DRAFT if "submit" in acts and said is not None and said.action == "request changes":
             why = f": {said.reason}" if said.reason else ""
             yield _need(
-                one, f"{said.actor} requested changes{why}", "Revise the draft", "history", said.at, "warning"
+                one, f"{said.actor} requested changes{why}", "Revise the draft", "plan", said.at, "warning"
             )
         case State.RUNNING | State.STOPPED | State.MATURE if person.id == one.owner or person.one_person:
             yield from _owners(one, found)
@@ -138,7 +138,7 @@ def _second_person(
 ) -> Iterator[Need]:
     verb, what = SECOND_PERSON.get(proposal.kind, ("", ""))
     if verb in acts and proposal.proposed_by != person.id:
-        tab = "readout" if proposal.kind == "decision" else "history"
+        tab = {"decision": "readout", "abandonment": "live"}.get(proposal.kind, "history")
         yield _need(
             one, f"{what} (proposed by {proposal.proposed_by})", "Answer it", tab, proposal.proposed_at
         )

@@ -8,10 +8,10 @@ from functools import partial
 
 import streamlit as st
 
-from app.formats import count, instant
+from app.formats import count
 from app.overview.trail import Answer, Reader, answer, as_csv, as_jsonl, changes, told
 from app.screens.frame import Here, page
-from app.screens.pieces import FEW, plain, table
+from app.screens.pieces import FEW, plain, table, when
 from registry.ledger import Entry
 from registry.portfolio import entities_and_acts, outcome_readers
 from registry.store import export_ledger, find_ledger, head
@@ -95,7 +95,7 @@ def _readers(readers: tuple[Reader, ...]) -> None:
                 "Who": reader.who,
                 "What for": reader.purpose,
                 "Times": count(reader.times) if len(readers) <= FEW else reader.times,
-                "Last": instant(reader.last) if len(readers) <= FEW else reader.last,
+                "Last": when(reader.last) if len(readers) <= FEW else reader.last,
             }
             for reader in readers
         ],
@@ -159,7 +159,7 @@ def _records(found: tuple[Entry, ...]) -> None:
         [
             {
                 "Record": one.record,
-                "Time": instant(one.at) if len(shown) <= FEW else one.at,
+                "Time": when(one.at) if len(shown) <= FEW else one.at,
                 "Who": one.who,
                 "Act": one.did,
                 "Of": one.to,

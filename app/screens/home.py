@@ -12,7 +12,7 @@ from app.overview.home import HomePage, Kept, home_of
 from app.overview.needs import Need, since_words
 from app.readings import verdict_reading
 from app.screens.frame import Here, page
-from app.screens.pieces import empty, plain, table, way_to, way_to_page
+from app.screens.pieces import empty, plain, table, way_to, way_to_page, when
 from registry.portfolio import portfolio
 
 FIRST = 8
@@ -85,10 +85,15 @@ def _need(need: Need, shown: HomePage) -> None:
 
 def _counts(shown: HomePage) -> None:
     st.header("Experiments by state", anchor="states")
-    for start in range(0, len(shown.counts), 5):
-        for column, (_, words, n) in zip(st.columns(5), shown.counts[start : start + 5], strict=False):
-            column.metric(words, n, border=True)
-    st.caption(f"{shown.ended} readouts were released in the last 90 days.")
+    with st.container(horizontal=True):
+        for _, words, n in shown.counts:
+            st.metric(words, n, border=True, width=140)
+    released = (
+        "No readout was"
+        if not shown.ended
+        else f"{shown.ended} readout{' was' if shown.ended == 1 else 's were'}"
+    )
+    st.caption(f"{released} released in the last 90 days.")
     way_to_page("experiments", "All experiments")
 
 
@@ -102,11 +107,11 @@ def _coming(shown: HomePage) -> None:
     table(
         [
             {
-                "When": f"about {instant(event.at)}",
+                "When": f"about {when(event.at)}",
                 "Experiment": event.experiment,
                 "Title": event.title,
                 "What": event.what,
-                "Estimated": "declared" if event.as_of is None else instant(event.as_of),
+                "Estimated": "declared" if event.as_of is None else when(event.as_of),
             }
             for event in shown.coming
         ],
@@ -122,7 +127,7 @@ def _released(shown: HomePage) -> None:
     table(
         [
             {
-                "Released": instant(one.at),
+                "Released": when(one.at),
                 "Experiment": one.experiment,
                 "Title": one.title,
                 "Verdict": str(verdict_reading(one.verdict)),

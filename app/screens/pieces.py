@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+
+from app.formats import instant
 
 FEW = 20
 """Rows up to which a table is drawn as a table that screen readers know; more go into a grid that scrolls."""
@@ -48,6 +51,12 @@ def table(
 def plain(text: str) -> str:
     """Text that Markdown leaves as it is: what people typed is never a link, a picture or a formula."""
     return text.translate(_MARKDOWN)
+
+
+def when(moment: datetime) -> str:
+    """A moment in a narrow column: broken between the day and the hour, and nowhere else."""
+    day, hour = instant(moment).split(", ")
+    return ", ".join(half.replace(" ", "\N{NO-BREAK SPACE}") for half in (day, hour))
 
 
 def address(experiment: str, tab: str | None = None) -> str:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.cli.session import open_workspace_registry
 from app.formats import instant
 from app.overview.logs import MappedLog, MappedSource, mapped_sources
 from app.screens.frame import Here, page, refusal
 from app.screens.pieces import empty, plain, table
+from app.settings import load_settings
 from app.templates import workspace_file
 from experiments.logs.sources import load_sources
 from registry.errors import Refused
 from registry.jobs import Job, JobState, Kind, latest, request
+
+REFRESH = "3s"
+"""How often the progress of a check is looked at."""
 
 
 @page
@@ -104,11 +109,9 @@ def _log(source: str, log: MappedLog) -> None:
 def _check(here: Here, name: str) -> None:
     last = latest(here.registry, name, Kind.SOURCE_CHECK)
     waiting = last is not None and last.unfinished
-    with st.container(horizontal=True, vertical_alignment="center"):
-        asked = st.button(f"Check the logs of {name}", key=f"check-{name}", disabled=waiting)
-        if last is not None and waiting:
-            st.markdown(f"{plain(last.progress_text)} (job {last.id}). The page may be closed meanwhile.")
-            st.button("Look again", key=f"again-{name}")
+    asked = st.button(f"Check the logs of {name}", key=f"check-{name}", disabled=waiting)
+    if waiting:
+        _under_way(name)
     if last is not None and last.state is JobState.FAILED:
         st.error(f"The last check failed: {plain(last.error or 'the worker gave no reason')}")
     if asked:
@@ -118,3 +121,17 @@ def _check(here: Here, name: str) -> None:
             refusal(refused)
         else:
             st.rerun()
+
+
+@st.fragment(run_every=REFRESH)
+def _under_way(name: str) -> None:
+    """Reads the job's row anew each time; once it is done the whole page is drawn again."""
+    with open_workspace_registry(load_settings()) as registry:
+        job = latest(registry, name, Kind.SOURCE_CHECK)
+    if job is None or not job.unfinished:
+        st.rerun()
+    waits = ". Is a worker running? fairtrial worker" if job.state is JobState.QUEUED else ""
+    st.progress(
+        job.progress,
+        text=f"{plain(job.progress_text)}{waits} (job {job.id}). This page may be closed meanwhile.",
+    )

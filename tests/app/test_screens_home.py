@@ -64,7 +64,7 @@ def test_a_verdict_is_said_only_once_released_and_no_number_ever(at, stage, pers
 
 def test_a_review_needs_the_reviewer_alone(at):
     at("in_review")
-    assert needs("ola") == [("mira asks for your review", "history")]
+    assert needs("ola") == [("mira asks for your review", "plan")]
     assert needs("mira") == needs("dan") == needs("ada") == []
     assert "mira asks for your review" in sent(visit("", "ola"))
     assert "Nothing needs you" in sent(visit("", "mira"))
