@@ -81,7 +81,8 @@ def identify(registry: Registry, *, served_to: str, signs_in: bool, user: Mappin
     if alone is not None:
         return Identity(alone, "one-person mode, on this machine")
     if registry.clock.simulated:
-        chosen = people.get(str(st.session_state.get(ACT_AS))) or _first(people)
+        asked = st.session_state.get(ACT_AS) or st.query_params.get(ACT_AS)
+        chosen = people.get(str(asked)) or _first(people)
         return Identity(chosen, "chosen here: the clock is simulated", chosen=True)
     raise NobodyHere(
         "This registry is for a team, and sign-in is not set up. Set it up in .streamlit/secrets.toml ([auth])."

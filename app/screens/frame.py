@@ -94,10 +94,11 @@ def _around(here: Here) -> None:
     with st.sidebar:
         if here.me.chosen:
             ids = [one.id for one in everybody(here.registry) if one.active and one.id != "system"]
+            if st.session_state.get(ACT_AS) not in ids:
+                st.session_state[ACT_AS] = here.me.id
             st.selectbox(
                 "Act as",
                 ids,
-                index=ids.index(here.me.id),
                 key=ACT_AS,
                 help="Possible only on a simulated clock, on this machine.",
             )

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app.formats import instant
+from app.identity import ACT_AS
 
 FEW = 20
 """Rows up to which a table is drawn as a table that screen readers know; more go into a grid that scrolls."""
@@ -60,8 +61,13 @@ def when(moment: datetime) -> str:
 
 
 def address(experiment: str, tab: str | None = None) -> str:
-    """Where an experiment's page is, relative to every page."""
-    return f"{EXPERIMENT}?id={experiment}" + (f"&tab={tab}" if tab else "")
+    """Where an experiment's page is, relative to every page; who was chosen to act, on a simulated clock, comes along."""
+    chosen = st.session_state.get(ACT_AS)
+    return (
+        f"{EXPERIMENT}?id={experiment}"
+        + (f"&tab={tab}" if tab else "")
+        + (f"&{ACT_AS}={chosen}" if chosen else "")
+    )
 
 
 def way_to(experiment: str, label: str, tab: str | None = None) -> None:
