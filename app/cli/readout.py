@@ -19,20 +19,25 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-FormName = Literal["text", "json", "markdown", "html", "csv"]
+FormName = Literal["text", "json", "markdown", "html", "pdf", "csv"]
+
+_FILES = {"csv": "an archive: give --out FILE.zip", "pdf": "not text: give --out FILE.pdf"}
+"""Forms that are never written to the terminal, and what to do instead."""
 
 
 @commands.command(
     epilog=examples(
         "fairtrial readout EXP-0001 --as mira",
         "fairtrial readout EXP-0001 --format html --out readout.html --as mira",
+        "fairtrial readout EXP-0001 --format pdf --out readout.pdf --as mira",
         "fairtrial readout EXP-0001 --verify --as mira",
     )
 )
 def readout(
     experiment: ExperimentId,
     form: Annotated[
-        FormName, typer.Option("--format", help="csv is a zip archive of tables and needs --out.")
+        FormName,
+        typer.Option("--format", help="pdf needs --out, and so does csv, which is a zip archive of tables."),
     ] = "text",
     out: Annotated[
         Path | None,
@@ -56,8 +61,8 @@ def readout(
     from app.export import render
     from registry.looks import WentOn
 
-    if form == "csv" and out is None:
-        raise BadUsage("--format csv is an archive: give --out FILE.zip")
+    if form in _FILES and out is None:
+        raise BadUsage(f"--format {form} is {_FILES[form]}")
     if verify and (out is not None or form != "text"):
         raise BadUsage("--verify shows no readout; leave out --format and --out")
     with opened(actor) as session:

@@ -8,14 +8,21 @@ from typing import Literal, get_args
 from app.export.withheld import refuse_effects
 from experiments.readouts.readout import Readout
 
-Form = Literal["text", "json", "markdown", "html", "csv"]
+Form = Literal["text", "json", "markdown", "html", "pdf", "csv"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
-_ENDINGS: dict[Form, str] = {"text": "txt", "json": "json", "markdown": "md", "html": "html", "csv": "zip"}
+_ENDINGS: dict[Form, str] = {
+    "text": "txt",
+    "json": "json",
+    "markdown": "md",
+    "html": "html",
+    "pdf": "pdf",
+    "csv": "zip",
+}
 
 
 def render(readout: Readout, form: Form) -> str | bytes:
-    """The readout in one form: text, except for ``csv``, which is a zip archive of tables.
+    """The readout in one form: text, except for ``pdf``, and ``csv``, which is a zip archive of tables.
 
     Raises:
         ValueError: the form does not exist, or the readout holds effects that its verdict withholds.
@@ -40,6 +47,10 @@ def render(readout: Readout, form: Form) -> str | bytes:
             from app.export.html import html
 
             return html(readout)
+        case "pdf":
+            from app.export.pdf import pdf
+
+            return pdf(readout)
         case "csv":
             from app.export.csv_form import csv_tables
 

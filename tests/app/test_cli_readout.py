@@ -59,6 +59,7 @@ def test_each_form_is_written_to_a_file(fairtrial, at):
         "markdown": b"# EXP-0001",
         "html": b"<!doctype html>",
         "json": b"{",
+        "pdf": b"%PDF-1.7",
     }
     for form, beginning in beginnings.items():
         ran = fairtrial(f"readout {ID} --as dan --format {form} --out out/readout.{form} --json")
@@ -119,7 +120,7 @@ def test_rows_that_came_after_the_look_change_nothing(fairtrial, at):
     [
         (f"readout {ID}", "nobody says who acts"),
         (f"readout {ID} --format csv --as mira", "--out FILE.zip"),
-        (f"readout {ID} --format pdf --as mira", "pdf"),
+        (f"readout {ID} --format pdf --as mira", "--out FILE.pdf"),
         (f"readout {ID} --verify --out file --as mira", "--verify"),
         (f"decide {ID} --as dan", "exactly one of"),
         (f"decide {ID} --ship --defer --reason r --as dan", "exactly one of"),

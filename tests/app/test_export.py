@@ -28,6 +28,7 @@ from app.paths import bounds_words, interval_name, path_name, path_quantity, pat
 from app.readings import Reading
 from experiments.readouts.readout import Comparison, Readout
 from tests.app import sample_paths, samples
+from tests.app.paper import text_of_paper
 from tests.app.samples import SAMPLES, rendered
 from tests.experiments.test_sequential_looks import GUARDED, played, trial
 
@@ -36,21 +37,26 @@ FORBIDDEN = re.compile(
     re.I,
 )
 
+READ = ("text", "markdown", "html", "pdf")
+"""The forms that people read."""
+
 every_sample = pytest.mark.parametrize("sample", list(SAMPLES))
 
 
 @cache
 def words_of(sample: str, form: str) -> str:
     """A sample as the words a person reads."""
-    return plain(str(rendered(sample, form)), form)
+    return plain(rendered(sample, form), form)
 
 
 def text_of(readout: Readout, form: Any) -> str:
     """A form as the words a person reads, with single spaces."""
-    return plain(str(render(readout, form)), form)
+    return plain(render(readout, form), form)
 
 
-def plain(written: str, form: str) -> str:
+def plain(written: str | bytes, form: str) -> str:
+    if isinstance(written, bytes):
+        written = text_of_paper(written)
     if form == "html":
         body = written.split("</style>", 1)[1]
         written = entities.unescape(re.sub(r"<[^>]+>", " ", body))
@@ -88,7 +94,7 @@ def test_every_form_exists_for_every_kind_of_readout(sample: str, form: Any) -> 
 
 
 @every_sample
-@pytest.mark.parametrize("form", ["markdown", "html", "text"])
+@pytest.mark.parametrize("form", READ)
 def test_every_number_of_an_effect_is_in_every_form(sample: str, form: str) -> None:
     readout = SAMPLES[sample]()
     shown = words_of(sample, form)
@@ -107,7 +113,7 @@ SEQUENTIAL = ["stopped_early", "stopped_as_futile", "always_valid"]
 
 
 @pytest.mark.parametrize("sample", SEQUENTIAL)
-@pytest.mark.parametrize("form", ["markdown", "html", "text"])
+@pytest.mark.parametrize("form", READ)
 def test_every_number_of_every_look_is_in_every_form(sample: str, form: str) -> None:
     assert_looks_are_shown(SAMPLES[sample](), words_of(sample, form), form)
 
@@ -123,7 +129,7 @@ def test_every_number_of_every_look_is_in_every_form(sample: str, form: str) -> 
 def test_readouts_of_the_real_path_are_shown_in_every_form(tmp_path: Path, stopping: dict[str, Any]) -> None:
     readout = played(trial(tmp_path, 0.1, stopping=stopping, **GUARDED))[-1]
     assert readout.sequential
-    for form in ("markdown", "html", "text"):
+    for form in READ:
         assert_looks_are_shown(readout, text_of(readout, form), form)
     assert len(csv_of(readout)["looks"]) == sum(len(path.points) for path in readout.sequential)
 
@@ -152,7 +158,7 @@ def assert_looks_are_shown(readout: Readout, shown: str, form: str) -> None:
             assert found, f"{path_name(path)}: {words!r} is not in {form}"
 
 
-@pytest.mark.parametrize("form", ["markdown", "html", "text"])
+@pytest.mark.parametrize("form", READ)
 def test_a_look_says_which_of_how_many_it_is_and_what_it_decided(form: str) -> None:
     for sample, which, decision in (
         ("stopped_early", "look 2 of 3", "STOP FOR EFFICACY"),
@@ -316,7 +322,7 @@ def test_a_document_changed_after_sealing_is_refused() -> None:
 
 
 @every_sample
-@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+@pytest.mark.parametrize("form", READ)
 def test_every_form_names_the_seal_and_the_registration(sample: str, form: str) -> None:
     readout = SAMPLES[sample]()
     shown = words_of(sample, form)
@@ -483,7 +489,7 @@ def test_a_look_that_goes_on_shows_nothing_of_its_path(form: Any) -> None:
     assert "No effect is reported." in shown
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+@pytest.mark.parametrize("form", READ)
 def test_labels_stand_in_the_head_for_ever(form: str) -> None:
     head = words_of("labelled", form).split("What was planned")[0]
     for words in (
@@ -497,7 +503,7 @@ def test_labels_stand_in_the_head_for_ever(form: str) -> None:
         assert words in head
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+@pytest.mark.parametrize("form", READ)
 def test_amendments_are_told_with_what_changed_and_who_had_looked(form: str) -> None:
     shown = words_of("labelled", form)
     for words in (
@@ -511,7 +517,7 @@ def test_amendments_are_told_with_what_changed_and_who_had_looked(form: str) -> 
     assert "Outcome accesses before the plan was locked: 1." in shown
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+@pytest.mark.parametrize("form", READ)
 def test_deviations_are_told(form: str) -> None:
     shown = words_of("stopped_by_hand", form)
     assert "Stopped by hand before the declared end." in shown
@@ -598,7 +604,7 @@ def test_an_empty_readout_says_what_is_missing() -> None:
 
 
 def test_a_guardrail_that_is_missing_says_why() -> None:
-    for form in ("text", "markdown", "html"):
+    for form in READ:
         shown = words_of("not_measured", form)
         assert "! Missing" in shown.replace("\u00a0", " ")
         assert {"not", "computed:", "no", "requests", "in", "an", "arm"} <= set(shown.split())
@@ -606,9 +612,9 @@ def test_a_guardrail_that_is_missing_says_why() -> None:
 
 def test_a_form_that_does_not_exist_is_refused_by_name() -> None:
     with pytest.raises(
-        ValueError, match="form: 'pdf' is not allowed; use one of text, json, markdown, html, csv"
+        ValueError, match="form: 'docx' is not allowed; use one of text, json, markdown, html, pdf, csv"
     ):
-        render(samples.ship(), "pdf")  # type: ignore[arg-type]
+        render(samples.ship(), "docx")  # type: ignore[arg-type]
 
 
 def test_a_file_is_called_after_the_experiment_the_plan_and_the_seal() -> None:
@@ -619,14 +625,14 @@ def test_a_file_is_called_after_the_experiment_the_plan_and_the_seal() -> None:
     assert re.fullmatch(r"etc-passwd-x_readout_v1_[0-9a-f]{4}\.md", file_name(sly, "markdown"))
 
 
-def test_only_html_loads_the_charts() -> None:
+def test_only_html_and_pdf_load_the_charts() -> None:
     program = (
         "import sys\n"
         "from tests.app.samples import ship\n"
         "from app.export import render\n"
         "for form in ('text', 'json', 'markdown', 'csv'):\n"
         "    render(ship(), form)\n"
-        "loaded = {'altair', 'vl_convert', 'jinja2'} & set(sys.modules)\n"
+        "loaded = {'altair', 'vl_convert', 'jinja2', 'typst'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(loaded)) or 0)\n"
     )
     root = Path(__file__).parents[2]
