@@ -36,6 +36,13 @@ BEFORE_RELEASE = ("founded", "in_review", "registered", "running", "due", "watch
 """Stages in which no readout is released; a look that went on is a stage of its own below."""
 
 
+@pytest.fixture(autouse=True)
+def fresh_caches() -> None:
+    """Other tests of this process have looked at released readouts of the same traffic."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
 @pytest.fixture
 def planted(at: Callable[[str], Life]) -> Callable[[str], tuple[Path, Canaries]]:
     """A workspace at a stage with canaries in its outcome logs, and with whatever the worker finds in them."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.guarantees.document import document
 from tests.guarantees.results import Sizes, measured
 
-REPLAYS, WALKED, BY_USER, SEED = 100_000, 15, 2_000, 1
+REPLAYS, WALKED, BY_USER, SEED = 40_000, 15, 2_000, 1
 
 
 def main() -> int:
