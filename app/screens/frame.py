@@ -94,8 +94,8 @@ def _around(here: Here) -> None:
     with st.sidebar:
         if here.me.chosen:
             ids = [one.id for one in everybody(here.registry) if one.active and one.id != "system"]
-            if st.session_state.get(ACT_AS) not in ids:
-                st.session_state[ACT_AS] = here.me.id
+            # On every run: another page is another widget, which would begin with the first of them.
+            st.session_state[ACT_AS] = here.me.id
             st.selectbox(
                 "Act as",
                 ids,
