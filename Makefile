@@ -41,6 +41,7 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.readout $(BENCH)
+	$(BIN)/python -m tests.benchmarks.pages
 
 guarantees: setup
 	$(BIN)/python -m tests.guarantees --write docs/guarantees.md $(GUARANTEES)

@@ -187,7 +187,7 @@ STAGES = ("founded", "in_review", "registered", "running", "due", "read_out", "d
 
 def build_stages(folder: Path) -> dict[str, Path]:
     """A copy of the workspace at each stage of one life; copying is quicker than living again."""
-    life = Life(folder / "life", _quietly(folder / "life"))
+    life = Life(folder / "life", quietly(folder / "life"))
     life.folder.mkdir()
     kept = {}
     with without_settings_from_outside():
@@ -195,14 +195,14 @@ def build_stages(folder: Path) -> dict[str, Path]:
             getattr(life, stage)()
             kept[stage] = shutil.copytree(life.folder, folder / stage)
         for stage in OWN_LIVES:
-            other = Life(folder / stage, _quietly(folder / stage))
+            other = Life(folder / stage, quietly(folder / stage))
             other.folder.mkdir()
             getattr(other, stage)()
             kept[stage] = other.folder
     return kept
 
 
-def _quietly(folder: Path) -> Callable[..., Any]:
+def quietly(folder: Path) -> Callable[..., Any]:
     def call(line: str, *more: str) -> Any:
         out, err = io.StringIO(), io.StringIO()
         with chdir(folder), redirect_stdout(out), redirect_stderr(err):
