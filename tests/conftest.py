@@ -4,4 +4,5 @@ from hypothesis import settings
 
 settings.register_profile("full", deadline=None, derandomize=True)
 settings.register_profile("everyday", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("search", deadline=None, derandomize=False, max_examples=400)
 settings.load_profile("full")

@@ -20,6 +20,8 @@ from experiments.forms.validation import value_at
 WHAT = "design"
 _WIDE = 4096
 """Lines are not folded: a title is one line."""
+_NEXT_LINE = "\x85"
+"""The one line break that the emitter writes as it stands and a reader then takes for a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +119,21 @@ class DraftText:
 
 def written(body: Mapping[str, Any]) -> str:
     """A design file that holds these plain values."""
+    if not body:
+        return ""
+    text = _dumped(body)
+    return text if _NEXT_LINE not in text else _dumped(body, escaped=True)
+
+
+def _dumped(body: Mapping[str, Any], *, escaped: bool = False) -> str:
     out = io.StringIO()
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
-    writer.allow_unicode = True
+    writer.allow_unicode = not escaped
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.width = _WIDE
     writer.dump(dict(body), out)
-    return "" if not body else out.getvalue()
+    return out.getvalue()
 
 
 def _put(body: dict[str, Any], path: Path, value: Any) -> None:

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.drafting.answers import Amount, shown, shown_amount, typed, typed_amount
@@ -214,6 +214,7 @@ BODIES = st.recursive(
 )
 
 
+@example({"title": "one\x85two"})
 @given(st.dictionaries(st.text("abc_1 ", min_size=1, max_size=4), BODIES, min_size=1, max_size=4))
 def test_what_is_written_reads_as_the_same(body: dict[str, Any]) -> None:
     try:
@@ -224,6 +225,7 @@ def test_what_is_written_reads_as_the_same(body: dict[str, Any]) -> None:
     assert found.body == body
 
 
+@example("title", "one\x85two")
 @given(st.sampled_from(sorted(asked())), LEAVES)
 def test_any_edit_puts_its_value_and_nothing_else(pattern: str, value: Any) -> None:
     path = path_of(pattern, *[0] * pattern.count("[]"))
