@@ -15,6 +15,7 @@ from app.cli.errors import Refusal
 from app.cli.session import open_workspace_registry
 from app.formats import instant
 from app.identity import ACT_AS, Identity, NobodyHere, identify
+from app.screens.pieces import plain
 from app.settings import Settings, load_settings
 from experiments.forms.problems import Invalid
 from registry.database import Registry
@@ -67,7 +68,7 @@ def page(draw: Callable[[Here], None]) -> Callable[[], None]:
 
 def refusal(refused: Refused) -> None:
     """An act that was refused: what, why, when it is possible, what to do."""
-    st.error(str(refused))
+    st.error(plain(str(refused)))
 
 
 def _me(registry: Registry) -> Identity:
