@@ -63,8 +63,9 @@ def check(
     Of an outcome log only its schema, the number of events of each name and their times are read, arms
     pooled; never a value. Exit code 1 if anything is missing.
     """
+    from experiments.cohorts.suitability import design_problems
     from experiments.designs.design import load_design
-    from experiments.logs.inspection import design_problems, inspect_source
+    from experiments.logs.inspection import inspect_source
     from experiments.logs.sources import load_outcome_sources, load_sources
 
     declared = None if design is None else load_design(design, catalogue_in_use(catalogue))
