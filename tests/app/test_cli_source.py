@@ -217,3 +217,20 @@ def test_attributes_that_the_source_does_not_map_are_a_problem(fairtrial, logs):
     replaced(logs / "design.yaml", "segments: [country, platform]", "segments: [country, plattform]")
     (problem,) = fairtrial("source check --design design.yaml --json").document["error"]["problems"]
     assert "Did you mean 'platform'?" in problem["message"]
+
+
+def test_a_value_that_cannot_be_read_is_not_repeated(fairtrial, logs):
+    """The command line says column, line, file and the type expected."""
+    rows = "".join(f"u{i},task_completed,987654321.125,2026-11-01 09:00:00\n" for i in range(30_000))
+    (logs / "events.csv").write_text(
+        f"user_id,event,value,occurred_at\n{rows}u2,task_completed,987654321.125x,2026-11-01 09:00:00\n"
+    )
+    (logs / "outcomes.yaml").write_text(
+        "outcomes:\n  main:\n    complete: true\n    logs:\n      - files: events.csv\n"
+        "        columns: {unit: user_id, event: event, value: value, occurred_at: occurred_at}\n"
+    )
+    for line in ("source check main", "source check main --json", "source check --design design.yaml"):
+        ran = fairtrial(line)
+        assert ran.exit_code == 1
+        assert "value is VARCHAR; a value must be a number" in ran.out + ran.err
+        assert "987" not in ran.out + ran.err

@@ -18,6 +18,7 @@ import duckdb
 from experiments.forms.problems import Invalid, Problem
 from experiments.logs.sources import Log, Place
 from experiments.logs.sql import Step, ident, text, texts
+from experiments.logs.unreadable import Known, unreadable
 
 Row = tuple[Any, ...]
 
@@ -58,6 +59,7 @@ class DuckDB:
         self._scratch = tempfile.TemporaryDirectory(prefix="fairtrial-", dir=scratch)
         run(f"SET temp_directory = {text(self._scratch.name)}")
         self._attached: dict[str, str] = {}
+        self._known = Known()
         self.steps: list[Step] = []
 
     def __enter__(self) -> DuckDB:
@@ -82,10 +84,8 @@ class DuckDB:
         self.steps.append(step)
         try:
             return self._connection.execute(step.sql).fetchall()
-        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-            raise Invalid("logs", [Problem((step.name,), _unreadable(error))]) from error
         except duckdb.Error as error:
-            raise Invalid("logs", [Problem((step.name,), str(error).splitlines()[0])]) from error
+            raise Invalid("logs", [Problem((step.name,), unreadable(error, self._known))]) from None
 
     def write_parquet(self, step: Step, file: FilePath) -> None:
         """Write the result of a query to one Parquet file."""
@@ -96,8 +96,8 @@ class DuckDB:
             )
         except duckdb.Error as error:
             raise Invalid(
-                "extract", [Problem((file.name,), f"cannot be written: {str(error).splitlines()[0]}")]
-            ) from error
+                "extract", [Problem((file.name,), f"cannot be written: {unreadable(error, self._known)}")]
+            ) from None
 
     def open(self, name: str, log: Log, place: Place, only: Sequence[FilePath] | None = None) -> OpenedLog:
         """Open a log for reading; ``only`` limits it to files that a seal named.
@@ -116,12 +116,18 @@ class DuckDB:
             else:
                 files = tuple(only) if only is not None else matching_files(log, place)
                 sql = _scan(log, files)
+            self._known = self._known.with_log((), map(str, files))
             described = self._connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-        except (duckdb.Error, OSError, ValueError, KeyError) as error:
+        except duckdb.Error as error:
+            why = unreadable(error, self._known)
+            raise Invalid("logs", [Problem((name,), f"cannot be opened: {why}")]) from None
+        except (OSError, ValueError, KeyError) as error:
             raise Invalid(
                 "logs", [Problem((name,), f"cannot be opened: {str(error).strip(chr(39))}")]
             ) from error
-        return OpenedLog(name, sql, {str(row[0]): str(row[1]) for row in described}, files, database)
+        types = {str(row[0]): str(row[1]) for row in described}
+        self._known = self._known.with_log(types, ())
+        return OpenedLog(name, sql, types, files, database)
 
     def digest(self, opened: OpenedLog, columns: Sequence[str] | None = None) -> tuple[int, str]:
         """Row count and an order-free digest of a table's rows, or of some of its columns."""
@@ -161,13 +167,6 @@ class DuckDB:
         alias = f"frame_{name}"
         self._connection.register(alias, place.frames[frame])
         return ident(alias)
-
-
-def _unreadable(error: duckdb.Error) -> str:
-    return (
-        f"a value cannot be read as its contract says: {str(error).splitlines()[0]}. Not a number and infinity are no values "
-        "(write NULL where there is none); a value too large for its decimals needs fewer decimals in the metric"
-    )
 
 
 def matching_files(log: Log, place: Place) -> tuple[FilePath, ...]:
