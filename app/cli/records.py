@@ -113,7 +113,9 @@ def show(
             else:
                 typer.echo(dossier.draft_written, nl=not dossier.draft_written.endswith("\n"))
             return
-        session.answer(_document(dossier), _text(dossier), as_json=as_json)
+        lacks = _lacks(dossier)
+        document = _document(dossier) | ({} if lacks is None else {"unfinished": lacks})
+        session.answer(document, _text(dossier, lacks), as_json=as_json)
 
 
 def _document(dossier: Dossier) -> dict[str, Any]:
@@ -156,7 +158,35 @@ def _document(dossier: Dossier) -> dict[str, Any]:
     }
 
 
-def _text(dossier: Dossier) -> list[str | Table]:
+def _lacks(dossier: Dossier) -> list[str] | None:
+    """What an unfinished draft still lacks, in words; None of a complete design."""
+    from app.cli.errors import Refusal
+    from app.cli.workspace import catalogue_in_use
+    from experiments.forms.problems import Invalid
+    from registry.lifecycle.drafting import is_unfinished
+    from registry.plans import unfinished_problems
+
+    if not is_unfinished(dossier.draft):
+        return None
+    try:
+        catalogue = catalogue_in_use(None)
+    except (Refusal, Invalid) as error:
+        return [f"cannot be checked now: {str(error).splitlines()[0]}"]
+    return [str(problem) for problem in unfinished_problems(dossier, catalogue)]
+
+
+def _unfinished(lacks: list[str]) -> list[str | Table]:
+    if not lacks:
+        return ["  Unfinished when it was saved; nothing is wrong with it any more. Save it again."]
+    count = "1 problem" if len(lacks) == 1 else f"{len(lacks)} problems"
+    return [
+        f"  Unfinished: it is no complete design yet ({count}). Go on with it under Register, or save a file over it; "
+        "--plan writes out what there is.",
+        *(f"    {problem}" for problem in lacks),
+    ]
+
+
+def _text(dossier: Dossier, lacks: list[str] | None) -> list[str | Table]:
     from app.formats import instant, short_hash
     from app.views import standing_of
 
@@ -167,7 +197,7 @@ def _text(dossier: Dossier) -> list[str | Table]:
         "team": current.team,
         "primary metric": current.primary_metric,
         "key in the logs": current.assignment_key,
-        "plan": short_hash(current.draft_sha256),
+        "plan": short_hash(current.draft_sha256) if lacks is None else None,
         "first exposure": current.first_exposure_at and instant(current.first_exposure_at),
         "verdict": standing_of(dossier).verdict,
         "outcomes read": _times(dossier.outcome_reads),
@@ -175,6 +205,7 @@ def _text(dossier: Dossier) -> list[str | Table]:
     }
     lines: list[str | Table] = [standing_of(dossier).headline]
     lines += [f"  {name:<16} {value}" for name, value in facts.items() if value]
+    lines += [] if lacks is None else _unfinished(lacks)
     if dossier.decision is not None:
         signed = dossier.decision
         second = "" if signed.approved_by is None else f" and {signed.approved_by}"
