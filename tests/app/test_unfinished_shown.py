@@ -35,7 +35,7 @@ def test_the_command_says_that_it_is_unfinished_and_what_it_lacks(half, fairtria
     out = fairtrial(f"show {ID}").out
     assert "Unfinished: it is no complete design yet" in out
     assert "'sucess@1'" in out
-    assert "success@1" in out
+    assert "is not a metric of the catalogue" in out
     assert "hypothesis" in out
     lacks = fairtrial(f"show {ID} --json").document["unfinished"]
     assert any("arms" in problem for problem in lacks)
