@@ -10,7 +10,7 @@ import altair as alt
 from app.charts.drawing import WIDTH, Columns, Drawn, Record, composed, data, finished, pixels
 from app.charts.palette import AMBER, BLUE, GREY, INK, MUTED
 from app.formats import count, p_clause, share
-from experiments.looks.health import ArmCounts, Maturing
+from experiments.looks.health_counts import ArmCounts, Maturing
 from experiments.readouts.readout import Check
 
 HEIGHT = 190

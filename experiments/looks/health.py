@@ -8,13 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from experiments.cohorts.cohort import FATE_WORDS, CutOff, Fate
-from experiments.cohorts.evidence import units_in
 from experiments.cohorts.gathering import gather_cohort
 from experiments.cohorts.reading import Reading
 from experiments.designs.design import Design
-from experiments.forms.durations import WEEK
 from experiments.logs.sources import OutcomeSources, Sources
-from experiments.logs.sql import DAY_US, MICROSECONDS, Step, at_moment, whole
+from experiments.logs.sql import at_moment
 from experiments.looks.health_checks import (
     allocation_by_attribute,
     before_exposure,
@@ -25,32 +23,28 @@ from experiments.looks.health_checks import (
     not_exposed,
     sequential_allocation,
 )
+from experiments.looks.health_counts import (
+    ArmCounts,
+    EnrolledDay,
+    Maturing,
+    arm_counts,
+    enrolled_days,
+    maturing,
+)
 from experiments.looks.holds import log_checks_of
 from experiments.looks.looking import status_of
 from experiments.readouts.readout import Check, Part
 from experiments.readouts.validity import audit_check, crossover_check
 
 
-class Maturing(Part):
-    """Units that may be analysed, exposed in one week of enrolment: how many of them are mature."""
-
-    week: int
-    from_: datetime
-    mature: int
-    waiting: int
-
-
-class ArmCounts(Part):
-    arm: str
-    planned_share: float
-    planned: int
-    assigned: int
-    exposed: int
-    mature: int
-
-
 class Health(Part):
-    """What may be seen before a look."""
+    """What may be seen before a look.
+
+    Attributes:
+        days: units by day and arm; empty where the logs have no times.
+        maturing: units by week of first exposure, arms pooled.
+        excluded: units that are not analysed so far, by reason, arms pooled.
+    """
 
     experiment: str
     checked_at: datetime
@@ -58,6 +52,7 @@ class Health(Part):
     watermark_why: str
     arms: tuple[ArmCounts, ...]
     checks: tuple[Check, ...]
+    days: tuple[EnrolledDay, ...] = ()
     maturing: tuple[Maturing, ...]
     excluded: dict[str, int]
     look_due: bool
@@ -99,26 +94,15 @@ def health_of(
             *before_exposure(reading),
             joins(design, reading),
         ]
-        maturing = _maturing(design, reading, watermark.us)
-        after = (Fate.NOT_ELIGIBLE, Fate.NOT_MATURE, Fate.ANALYSED)
         return Health(
             experiment=experiment,
             checked_at=now,
             watermark=None if watermark.us is None else at_moment(watermark.us),
             watermark_why=watermark.why,
-            arms=tuple(
-                ArmCounts(
-                    arm=arm.name,
-                    planned_share=float(arm.share),
-                    planned=design.plan.n_per_arm[index],
-                    assigned=units_in(cohort.fates, index, *Fate),
-                    exposed=units_in(cohort.fates, index, *after),
-                    mature=units_in(cohort.fates, index, Fate.ANALYSED),
-                )
-                for index, arm in enumerate(design.arms)
-            ),
+            arms=arm_counts(design, cohort),
             checks=tuple(checks),
-            maturing=maturing,
+            days=enrolled_days(design, reading),
+            maturing=maturing(design, reading, watermark.us),
             excluded={
                 FATE_WORDS[fate]: n
                 for fate in Fate
@@ -129,31 +113,3 @@ def health_of(
             missing=status.missing,
             look_expected=status.expected,
         )
-
-
-def _maturing(design: Design, reading: Reading, watermark_us: int | None) -> tuple[Maturing, ...]:
-    """Mature and waiting units by week of first exposure."""
-    if not reading.timed:
-        return ()
-    week_us = WEEK * MICROSECONDS
-    latest = (
-        "TRUE" if watermark_us is None else f"exposed_us <= {watermark_us - design.maturity * MICROSECONDS}"
-    )
-    rows = reading.engine.run(
-        Step(
-            "maturing",
-            "WITH placed AS (SELECT exposed_us FROM fate WHERE fate IS NULL), "
-            f"started AS (SELECT {whole('min(exposed_us)', DAY_US)} * {DAY_US} AS start_us FROM placed) "
-            f"SELECT (exposed_us - start_us) // {week_us} AS week, min(start_us), count(CASE WHEN {latest} THEN 1 END), count(*) "
-            "FROM placed CROSS JOIN started GROUP BY week ORDER BY week",
-        )
-    )
-    return tuple(
-        Maturing(
-            week=int(week) + 1,
-            from_=at_moment(int(start) + int(week) * week_us),
-            mature=int(mature),
-            waiting=int(n) - int(mature),
-        )
-        for week, start, mature, n in rows
-    )

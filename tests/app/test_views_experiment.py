@@ -28,7 +28,7 @@ from app.views_experiment.live import (
 )
 from app.views_experiment.looks import taken_looks
 from experiments.designs.design import Design
-from experiments.looks.health import ArmCounts, Maturing
+from experiments.looks.health_counts import ArmCounts, Maturing
 from experiments.readouts.readout import Check
 from registry.findings import LookStanding
 from registry.lifecycle.states import RULES
