@@ -37,10 +37,12 @@ class Label(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the declared rule says of a stopped experiment."""
+    """What the declared rule says of a stopped experiment: SHIP or not of an A/B, PASS or not of a shadow or canary."""
 
     SHIP = "SHIP"
     DO_NOT_SHIP = "DO NOT SHIP"
+    PASS = "PASS"
+    DO_NOT_PASS = "DO NOT PASS"
     INCONCLUSIVE = "INCONCLUSIVE"
     INVALID = "INVALID"
 
@@ -85,6 +87,7 @@ class Experiment:
 
     id: str
     kind: str
+    """A name of `registry.kinds`: `ab`, `shadow` or `canary`."""
     title: str
     state: State
     labels: tuple[Label, ...]

@@ -5,7 +5,13 @@ from typing import Final
 
 from registry.records import Decision, Experiment, Look, State
 
-DECISION_WORDS: Final = {"ship": "shipped", "do_not_ship": "not shipped", "repeat": "to be repeated"}
+DECISION_WORDS: Final = {
+    "ship": "shipped",
+    "do_not_ship": "not shipped",
+    "repeat": "to be repeated",
+    "approve": "approved",
+    "reject": "rejected",
+}
 
 _WORDS: Final = {
     State.DRAFT: "Draft",

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from registry.actors import Person, Role, find_person
 from registry.acts import Act
 from registry.canonical import canonical_json
+from registry.kinds import KINDS, kind_of
 from registry.lifecycle import paths
 from registry.lifecycle.states import CLOSED
 from registry.records import Experiment, Plan, Reservation, State
@@ -97,6 +98,17 @@ def close(act: Act, experiment: Experiment) -> dict[str, Any]:
     for number in act.connection.execute(still_open).scalars().all():
         act.update(proposals, {"experiment": experiment.id, "number": number}, {"status": "lapsed"})
     return {} if experiment.closed_at else {"closed_at": act.now}
+
+
+def note_other_kind(act: Act, experiment: Experiment, plan: Plan) -> None:
+    """Note that a plan is of another kind than the entry it is to be the plan of."""
+    kind, found = KINDS[experiment.kind], kind_of(plan.material)
+    if found is not kind:
+        act.object(
+            f"{experiment.id} is {kind.words}, the plan is that of {found.words}.",
+            when_possible=f"with the plan of {kind.words}.",
+            what_to_do=f"Register it as an entry of its own; its id will begin with {found.prefix}.",
+        )
 
 
 def note_unfit_reviewer(act: Act, experiment: Experiment, reviewer: str) -> None:

@@ -9,11 +9,13 @@ from registry.actors import Role
 from registry.acts import Act, act, load_experiment
 from registry.canonical import Document, sha256_of
 from registry.database import Registry
+from registry.kinds import KINDS, EntryKind, kind_of
 from registry.lifecycle.checks import (
     close,
     keep_plan,
     new_owner,
     note_clashes,
+    note_other_kind,
     note_short_reason,
     note_unfit_reviewer,
 )
@@ -41,8 +43,8 @@ def is_unfinished(material: Document) -> bool:
     return material.get("schema") == UNFINISHED
 
 
-def create_draft(registry: Registry, actor: str, plan: Plan, *, kind: str = "ab") -> Experiment:
-    """Begin an experiment; whoever does so owns it."""
+def create_draft(registry: Registry, actor: str, plan: Plan) -> Experiment:
+    """Begin an experiment of the kind that its plan has; whoever does so owns it."""
     plan.checked()
     with act(registry, actor, "create draft", _NEW) as doing:
         _require_analyst(doing)
@@ -53,7 +55,7 @@ def create_draft(registry: Registry, actor: str, plan: Plan, *, kind: str = "ab"
                 when_possible=f"for {named}, or with yourself as the owner.",
                 what_to_do="Correct the owner; you can hand the experiment over later.",
             )
-        _insert(doing, kind, keep_plan(doing, plan), cloned_from=None)
+        _insert(doing, kind_of(plan.material), keep_plan(doing, plan), cloned_from=None)
         doing.summary = f"Began {doing.entity}: {plan.title.strip()}."
     return _read(registry, doing.entity)
 
@@ -66,6 +68,7 @@ def save_draft(
     with act(registry, actor, "save draft", experiment) as doing:
         current = doing.experiment(seen)
         permit(doing, current)
+        note_other_kind(doing, current, plan)
         handed_over = new_owner(doing, current, plan)
         doing.refuse_if_objections()
         columns = keep_plan(doing, plan) | handed_over
@@ -171,7 +174,7 @@ def clone(registry: Registry, actor: str, experiment: str) -> Experiment:
             "draft_written_sha256",
         )
         columns = {name: getattr(source, name) for name in names} | {"administrative": administrative}
-        _insert(doing, source.kind, columns, cloned_from=source.id)
+        _insert(doing, KINDS[source.kind], columns, cloned_from=source.id)
         doing.summary = f"Began {doing.entity} as a clone of {source.id}: {source.title}."
     return _read(registry, doing.entity)
 
@@ -187,9 +190,9 @@ def plan_of(doing: Act, experiment: Experiment) -> Plan:
     )
 
 
-def _insert(doing: Act, kind: str, columns: dict[str, Any], *, cloned_from: str | None) -> None:
+def _insert(doing: Act, kind: EntryKind, columns: dict[str, Any], *, cloned_from: str | None) -> None:
     number = (doing.connection.execute(select(func.max(experiments.c.number))).scalar_one() or 0) + 1
-    doing.entity = f"EXP-{number:04d}"
+    doing.entity = kind.id(number)
     empty = dict.fromkeys(experiments.columns.keys())
     doing.insert(
         experiments,
@@ -197,7 +200,7 @@ def _insert(doing: Act, kind: str, columns: dict[str, Any], *, cloned_from: str 
         | {
             "id": doing.entity,
             "number": number,
-            "kind": kind,
+            "kind": kind.name,
             "state": State.DRAFT,
             "labels": ["simulated"] if doing.simulated else [],
             "owner": doing.actor.id,

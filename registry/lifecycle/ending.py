@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from registry.acts import Act, act, load_experiment
 from registry.database import Registry
+from registry.kinds import KINDS, LEAVES_OPEN, Choice, opposes
 from registry.lifecycle.checks import close, note_short_reason
 from registry.lifecycle.drafting import plan_of
 from registry.lifecycle.paths import arms
@@ -24,15 +25,6 @@ from registry.tables import decisions
 from registry.words import DECISION_WORDS
 
 
-class Choice(StrEnum):
-    """What a decider may sign. Deferring ends nothing: it is on record, and the decision stays open."""
-
-    SHIP = "ship"
-    DO_NOT_SHIP = "do_not_ship"
-    REPEAT = "repeat"
-    DEFER = "defer"
-
-
 class Abandonment(StrEnum):
     """Why an experiment is given up."""
 
@@ -44,11 +36,6 @@ class Abandonment(StrEnum):
 
 
 _SECOND_PERSON: Final = "once a second decider approves it."
-
-
-def opposes(choice: Choice, verdict: Verdict) -> bool:
-    """Whether a decision goes against the verdict: shipping without SHIP, or not shipping with it."""
-    return choice is not Choice.DEFER and (choice is Choice.SHIP) is not (verdict is Verdict.SHIP)
 
 
 def decide(
@@ -63,12 +50,16 @@ def decide(
 ) -> Experiment:
     """Sign what follows from the readout. Against the verdict it waits for a second decider's approval.
 
+    A shadow or canary that did not pass is approved by nobody: the next rung rests on a sealed PASS.
+
     Args:
         arm: the treatment that ships; may be left out where there is only one.
     """
     with act(registry, actor, "decide", experiment) as doing:
         current = doing.experiment(seen)
         permit(doing, current)
+        doing.refuse_if_objections()
+        _note_other_choice(doing, current, choice)
         doing.refuse_if_objections()
         against = opposes(choice, _verdict(current))
         text = note_short_reason(doing, reason, "decide against the verdict" if against else "decide")
@@ -77,9 +68,10 @@ def decide(
         doing.refuse_if_objections()
         doing.reason = text
         doing.facts = _facts(current, choice, ships)
-        if choice is Choice.DEFER:
+        if choice in LEAVES_OPEN:
             doing.change_experiment()
-            doing.summary = f"Deferred the decision on the verdict {current.verdict}."
+            did = "Deferred the decision" if choice is Choice.DEFER else "Requested changes; decided nothing"
+            doing.summary = f"{did} on the verdict {current.verdict}."
         elif against and not doing.actor.one_person:
             propose(doing, DECISION, {"decision": choice.value, "arm": ships, "reason": text})
             doing.change_experiment()
@@ -201,6 +193,25 @@ def _facts(current: Experiment, choice: Choice, arm: str | None) -> dict[str, An
         "verdict": verdict.value,
         "against_verdict": opposes(choice, verdict),
     }
+
+
+def _note_other_choice(doing: Act, current: Experiment, choice: Choice) -> None:
+    """Note a choice that this kind of entry does not know, and an approval that no verdict supports."""
+    kind, verdict = KINDS[current.kind], _verdict(current)
+    allowed = [other for other in kind.choices if other is not Choice.APPROVE or verdict is kind.passing]
+    words = ", ".join(other.value.replace("_", " ") for other in allowed)
+    if choice not in kind.choices:
+        doing.object(
+            f"{choice.value.replace('_', ' ')!r} is no decision on {kind.words}.",
+            when_possible="for another kind of entry.",
+            what_to_do=f"Sign one of: {words}.",
+        )
+    elif choice not in allowed:
+        doing.object(
+            f"The verdict of {current.id} is {verdict}: nobody approves {kind.words} that did not pass.",
+            when_possible=f"with the verdict {kind.passing}.",
+            what_to_do=f"Sign one of: {words}. To try again, clone it as a new entry.",
+        )
 
 
 def _arm_that_ships(doing: Act, current: Experiment, choice: Choice, arm: str | None) -> str | None:

@@ -14,6 +14,7 @@ from registry.acts import Act, act, load_experiment
 from registry.canonical import Document, canonical_json
 from registry.clock import as_utc, instant
 from registry.database import Registry
+from registry.kinds import KINDS
 from registry.lifecycle.checks import close, note_short_reason
 from registry.lifecycle.states import OPEN_TO_ALL, permit
 from registry.records import Experiment, Look, State, Verdict, look_from
@@ -26,6 +27,7 @@ class StopReason(StrEnum):
     EFFICACY = "efficacy boundary crossed"
     FUTILITY = "futility boundary crossed"
     HARM = "harm stop tripped"
+    BREACH = "guardrail breached"
     FINAL = "final look"
     MAXIMUM_DURATION = "maximum duration reached"
     STOPPED_BY_HAND = "stopped by hand"
@@ -131,6 +133,11 @@ def seal_look(
         )
     with act(registry, actor, "seal look", experiment) as doing:
         current = doing.experiment(seen)
+        kind = KINDS[current.kind]
+        if verdict is not None and verdict not in kind.verdicts:
+            raise ValueError(
+                f"verdict {verdict}: not allowed for {kind.words}; give one of {', '.join(kind.verdicts)}"
+            )
         permit(doing, current)
         _note_look_not_open(doing, current, k)
         if stop is None and current.state is not State.RUNNING:
@@ -241,13 +248,14 @@ def record_outcome_read(registry: Registry, actor: str, entity: str, purpose: st
 def read_readout(registry: Registry, actor: str, experiment: str, k: int | None = None) -> Document:
     """A sealed readout, the released one by default; each reading is recorded.
 
-    Until the release it is closed to everybody but Fairtrial itself, also the one of a look that went on.
+    Until the release it is closed to everybody but Fairtrial itself, also the one of a look that went on; the checks of
+    a canary are open once they are sealed.
     """
     with act(registry, actor, "read readout", experiment) as doing:
         current = doing.experiment(None)
         look = _last_look(doing, experiment) if k is None else _look(doing, experiment, k)
         system = Role.SYSTEM in doing.actor.roles
-        if current.released_at is None and not system:
+        if current.released_at is None and not system and not KINDS[current.kind].looks_are_open:
             doing.object(
                 f"The readout of {experiment} is not released.",
                 when_possible="once it is released.",

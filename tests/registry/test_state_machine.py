@@ -25,6 +25,7 @@ from registry.actors import Role
 from registry.canonical import sha256_of
 from registry.clock import SimulatedClock
 from registry.errors import Conflict, Refused
+from registry.kinds import AB
 from registry.lifecycle import Abandonment, Amendment, Choice, Exposure, Inference, ReasonCode, StopReason
 from registry.records import Experiment, Label, Plan, State, Verdict
 from registry.verification import verify
@@ -175,7 +176,7 @@ class Walk(RuleBasedStateMachine):
     def look(self, data: st.DataObject, id: str, now: datetime) -> None:
         taken = store.show(self.registry, id).looks
         if taken and taken[-1].status == "open":
-            verdict = data.draw(st.none() | st.just(Verdict.INVALID) | st.sampled_from(list(Verdict)))
+            verdict = data.draw(st.none() | st.just(Verdict.INVALID) | st.sampled_from(AB.verdicts))
             stop = None if verdict is None else StopReason.FINAL
             k = taken[-1].k
             lifecycle.seal_look(self.registry, "system", id, k, {"look": k}, stop=stop, verdict=verdict)
