@@ -20,15 +20,10 @@ from typing import Any, Final
 from registry.canonical import canonical_json
 from registry.clock import Clock
 from registry.database import Registry
+from registry.events import DIGEST
 from registry.jobs import MACHINE
-from registry.outbox import (
-    FROM_ENVIRONMENT,
-    Delivery,
-    Webhook,
-    claim_delivery,
-    record_attempt,
-    url_problem,
-)
+from registry.outbox import Delivery, claim_delivery, gather_digests, record_attempt
+from registry.webhooks import FROM_ENVIRONMENT, Webhook, url_problem
 
 SIGNATURE: Final = "Fairtrial-Signature"
 """``t=SECONDS,v1=HEX``: HMAC-SHA256 under the webhook's secret over the seconds, a full stop and the body."""
@@ -36,6 +31,9 @@ SIGNATURE: Final = "Fairtrial-Signature"
 KEY: Final = "Idempotency-Key"
 EVENT: Final = "Fairtrial-Event"
 PATIENCE_SECONDS: Final = 10
+MOST_LINES: Final = 40
+"""Events of a digest that Slack is told line by line."""
+
 TOLERANCE_SECONDS: Final = 300
 """How old a signature may be for a receiver; older ones may be repeated by somebody who listened."""
 
@@ -56,7 +54,8 @@ def send_due(
     most: int = 20,
     machine: Clock = MACHINE,
 ) -> int:
-    """Send the messages that are due, at most so many; gives how many were tried."""
+    """Make the digests whose time has come and send the messages that are due, at most so many; gives how many were tried."""
+    gather_digests(registry, machine=machine)
     tried = 0
     while tried < most and (claimed := claim_delivery(registry, machine=machine)) is not None:
         _send_claimed(registry, *claimed, environment, address, machine)
@@ -83,20 +82,25 @@ def body_of(delivery: Delivery, webhook: Webhook, address: str | None = None) ->
     Args:
         address: of the app, for links; without it a message has the page's path alone.
     """
-    page = delivery.payload.get("page")
-    link = f"{address.rstrip('/')}{page}" if address and page else None
+    payload = _linked(delivery.payload, address)
     if webhook.format == "slack":
-        return canonical_json({"text": slack_text(delivery.payload, link)}).encode()
-    return canonical_json({**delivery.payload, **({"link": link} if link else {})}).encode()
+        return canonical_json({"text": slack_text(payload)}).encode()
+    return canonical_json(payload).encode()
 
 
-def slack_text(payload: Mapping[str, Any], link: str | None) -> str:
+def slack_text(payload: Mapping[str, Any]) -> str:
     """Text as Slack takes it. Its first line stands alone: previews and screen readers stop there."""
     lines = [_escaped(payload["text"])]
     if payload["simulated"]:
         lines.append("Simulated clock: this is a demonstration.")
-    if link is not None:
-        lines.append(f"<{link}|Open the page>")
+    gathered = payload["detail"]["events"] if payload["event"] == DIGEST else []
+    for one in gathered[:MOST_LINES]:
+        link = f" <{one['link']}|Open>" if "link" in one else ""
+        lines.append(f"\N{BULLET} {_escaped(one['text'])}{link}")
+    if len(gathered) > MOST_LINES:
+        lines.append(f"and {len(gathered) - MOST_LINES} more; the delivery log has them all")
+    if "link" in payload:
+        lines.append(f"<{payload['link']}|Open the page>")
     return "\n".join(lines)
 
 
@@ -113,6 +117,17 @@ def is_signed(secret: str, header: str, body: bytes, now: int) -> bool:
     if not written.isdecimal() or abs(now - int(written)) > TOLERANCE_SECONDS:
         return False
     return hmac.compare_digest(signature(secret, int(written), body), f"t={written},v1={parts.get('v1', '')}")
+
+
+def _linked(payload: Mapping[str, Any], address: str | None) -> dict[str, Any]:
+    """A payload with the address of its page, and those of a digest with theirs; without an address as it is."""
+    linked = dict(payload)
+    if payload["event"] == DIGEST:
+        linked["detail"] = {"events": [_linked(one, address) for one in payload["detail"]["events"]]}
+    page = payload.get("page")
+    if address and page:
+        linked["link"] = f"{address.rstrip('/')}{page}"
+    return linked
 
 
 def _send_claimed(

@@ -1,67 +1,36 @@
-"""Webhooks and their outbox: who is told of which events, what waits to be sent, and what became of it.
+"""The outbox: what waits to be sent to which webhook, and what became of it.
 
 Messages come from `registry.events`. A sender claims one that is due, sends it and says how that went; after a failure it is
 due again later, the same message under the same key, so that a receiver can know it again. Messages may overtake each other.
+For a webhook that is told once a day they are gathered into its digest, which is then a message like any other. In a
+webhook's quiet hours what is not urgent stays where it is.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, func, insert, not_, select, update
 
-from registry.actors import Role
-from registry.acts import Act, act
+from registry.acts import act
 from registry.clock import Clock, instant, parse_instant
 from registry.database import Registry
 from registry.errors import Unknown
-from registry.events import EVENTS, TEST, enqueue, payload_of
+from registry.events import DIGEST, TEST, URGENT, enqueue, payload_of, row_of
 from registry.jobs import MACHINE
+from registry.quiet import is_digest_time, is_quiet
 from registry.tables import deliveries, webhooks
+from registry.webhooks import Webhook, require_admin, required, webhook_from
 
 RETRIES: Final = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 480, 1_920, 7_680))
 """How long after each failed attempt the next is due: five retries, a little under three hours in all."""
 
 LEASE: Final = timedelta(seconds=120)
 """A message that was claimed and of which nothing more was heard is due again after so long."""
-
-FROM_ENVIRONMENT: Final = "env:"
-"""A URL written ``env:NAME`` stands in the sender's environment: some hold a secret themselves."""
-
-SECRET_HOSTS: Final = ("hooks.slack.com",)
-"""Hosts whose webhook URLs are themselves the secret."""
-
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-
-Format = Literal["json", "slack"]
-FORMATS: Final = ("json", "slack")
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An endpoint.
-
-    Attributes:
-        url: where to, or ``env:NAME``.
-        secret_variable: the environment variable of the sender that holds the signing secret; None for Slack's own.
-    """
-
-    name: str
-    url: str
-    events: tuple[str, ...]
-    format: Format
-    secret_variable: str | None
-    active: bool
-    added_by: str
-    added_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +48,8 @@ class Delivery:
 
     Attributes:
         key: the same for every attempt; what a receiver knows a message again by.
-        state: `waiting`, `delivered`, `failed` (after the last retry) or `dropped` (its webhook was removed).
+        state: `waiting`, `delivered`, `failed` (after the last retry), `dropped` (its webhook was removed), `gathered` for a
+            digest that is to come, or `in digest`, one that was made.
         due_at: by the machine's clock: when the next attempt is due; None when it is due at once.
     """
 
@@ -95,77 +65,11 @@ class Delivery:
     attempts: tuple[Attempt, ...]
 
 
-def add_webhook(
-    registry: Registry,
-    actor: str,
-    name: str,
-    url: str,
-    *,
-    events: Iterable[str] = tuple(EVENTS),
-    format: Format = "json",
-    secret_variable: str | None = None,
-) -> Webhook:
-    """Tell an endpoint of these events from now on; an admin decides.
-
-    Raises:
-        ValueError: every parameter that is not allowed.
-    """
-    wanted = tuple(dict.fromkeys(events))
-    problems = list(_problems(name, url, wanted, format, secret_variable))
-    if problems:
-        raise ValueError("\n".join(problems))
-    with act(registry, actor, "add webhook", f"webhook:{name}") as doing:
-        _require_admin(doing)
-        if doing.connection.execute(select(webhooks.c.name).where(webhooks.c.name == name)).first():
-            doing.object(
-                f"There is a webhook {name!r} already.",
-                when_possible="with another name, or once that one is removed.",
-                what_to_do="Choose another name.",
-            )
-        doing.refuse_if_objections()
-        doing.insert(
-            webhooks,
-            {
-                "name": name,
-                "url": url,
-                "events": list(wanted),
-                "format": format,
-                "secret_variable": secret_variable,
-                "active": True,
-                "added_by": actor,
-                "added_at": doing.now,
-            },
-        )
-        doing.summary = f"Added webhook {name} for {len(wanted)} events."
-    return find_webhook(registry, name)
-
-
-def set_active(registry: Registry, actor: str, name: str, *, active: bool) -> Webhook:
-    """Pause a webhook or let it go on; of what happens meanwhile it is not told."""
-    with act(registry, actor, "resume webhook" if active else "pause webhook", f"webhook:{name}") as doing:
-        _require_admin(doing)
-        if _required(doing.connection, name).active != active:
-            doing.update(webhooks, {"name": name}, {"active": active})
-            doing.summary = f"Webhook {name} is told " + ("again." if active else "nothing for now.")
-    return find_webhook(registry, name)
-
-
-def remove_webhook(registry: Registry, actor: str, name: str) -> None:
-    """Tell an endpoint nothing more; what waits for it is dropped, its log stays."""
-    with act(registry, actor, "remove webhook", f"webhook:{name}") as doing:
-        _require_admin(doing)
-        _required(doing.connection, name)
-        doing.delete(webhooks, {"name": name})
-        waiting = (deliveries.c.webhook == name) & (deliveries.c.state == "waiting")
-        doing.connection.execute(update(deliveries).where(waiting).values(state="dropped"))
-        doing.summary = f"Removed webhook {name}."
-
-
 def send_test(registry: Registry, actor: str, name: str) -> Delivery:
     """Put a test message into the outbox of one webhook, also a paused one: the test button."""
     with act(registry, actor, "test webhook", f"webhook:{name}") as doing:
-        _require_admin(doing)
-        _required(doing.connection, name)
+        require_admin(doing)
+        required(doing.connection, name)
         key = f"test-{uuid.uuid4()}"
         text = f"Fairtrial: {doing.actor.id} tests the webhook {name}. Nothing else happened."
         payload = payload_of(TEST, key, doing.at, text, {"webhook": name}, simulated=doing.simulated)
@@ -173,23 +77,6 @@ def send_test(registry: Registry, actor: str, name: str) -> Delivery:
         doing.facts = {"delivery": id}
         doing.summary = f"Sent a test to webhook {name}."
     return find_delivery(registry, id)
-
-
-def list_webhooks(registry: Registry) -> tuple[Webhook, ...]:
-    """Every endpoint, by name."""
-    with registry.reading() as connection:
-        rows = connection.execute(select(webhooks).order_by(webhooks.c.name)).mappings()
-        return tuple(_webhook(row) for row in rows)
-
-
-def find_webhook(registry: Registry, name: str) -> Webhook:
-    """An endpoint.
-
-    Raises:
-        Unknown: when there is none of this name.
-    """
-    with registry.reading() as connection:
-        return _required(connection, name)
 
 
 def delivery_log(registry: Registry, webhook: str | None = None, limit: int = 50) -> tuple[Delivery, ...]:
@@ -223,25 +110,35 @@ def claim_delivery(
         only: this one, due or not.
     """
     now = machine.now()
-    due = deliveries.c.due_at <= instant(now) if only is None else deliveries.c.id == only
-    query = select(deliveries).where(deliveries.c.state == "waiting", due).order_by(deliveries.c.id).limit(1)
     with registry.reading() as connection:  # an idle sender keeps nobody from writing
-        if connection.execute(query).first() is None:
+        if connection.execute(_claimable(connection, only, now)).first() is None:
             return None
     with registry.writing() as connection:
-        row = connection.execute(query).mappings().one_or_none()
+        row = connection.execute(_claimable(connection, only, now)).mappings().one_or_none()
         if row is None:
             return None
-        endpoint = (
-            connection.execute(select(webhooks).where(webhooks.c.name == row["webhook"])).mappings().one()
-        )
+        endpoint = required(connection, row["webhook"])
         taken = {"due_at": instant(now + LEASE), "claimed": row["claimed"] + 1}
         connection.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(taken))
         # A sender that died over its claim has told nothing; each claim counts, or a deadly message were sent for ever.
         if row["claimed"] > len(RETRIES):
             connection.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(state="failed"))
             return None
-        return _delivery(row), _webhook(endpoint)
+        return _delivery(row), endpoint
+
+
+def gather_digests(registry: Registry, *, machine: Clock = MACHINE) -> int:
+    """Make the digests whose time has come, one a day and webhook; gives how many were made."""
+    now = machine.now()
+    with registry.reading() as connection:
+        due = _digests_due(connection, now)
+    if not due:
+        return 0
+    made = 0
+    with registry.writing() as connection:
+        for webhook in _digests_due(connection, now):
+            made += _make_digest(connection, webhook.name, _digest_key(now), instant(registry.clock.now()))
+    return made
 
 
 def record_attempt(
@@ -270,90 +167,6 @@ def waiting(registry: Registry) -> int:
         return connection.execute(query).scalar_one()
 
 
-def url_problem(url: str) -> str | None:
-    """Why nothing can be sent to this URL, which is not repeated: it may hold a secret. None when it can."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "not a URL; give https://HOST/PATH"
-    if host is None or parts.scheme not in ("https", "http"):
-        return (
-            "not allowed; give https://HOST/PATH, or env:NAME for one that stands in the worker's environment"
-        )
-    if parts.scheme == "http" and not _this_machine(host):
-        return "http is for this machine only; give https"
-    return None
-
-
-def _problems(
-    name: str, url: str, events: tuple[str, ...], format: str, secret_variable: str | None
-) -> Iterable[str]:
-    if not _NAME.fullmatch(name):
-        yield f"name: {name!r} is not allowed; 1 to 40 of a-z 0-9 -, for example team-channel"
-    yield from _written_url_problems(url)
-    unknown = [event for event in events if event not in EVENTS]
-    if unknown or not events:
-        yield f"event: {', '.join(unknown) or 'none'} is not allowed; give some of: {', '.join(EVENTS)}"
-    if format not in FORMATS:
-        yield f"format: {format!r} is not allowed; give json or slack"
-    if secret_variable is None and format == "json":
-        yield (
-            "secret_env: none is given; name the environment variable of the worker that holds the signing secret, "
-            "for example FAIRTRIAL_WEBHOOK_SECRET"
-        )
-    if secret_variable is not None and not _VARIABLE.fullmatch(secret_variable):
-        yield (  # somebody may have given the secret itself: it is not repeated
-            "secret_env: not the name of an environment variable (A-Z 0-9 _); give its name, never the secret itself"
-        )
-
-
-def _written_url_problems(url: str) -> Iterable[str]:
-    if url.startswith(FROM_ENVIRONMENT):
-        if not _VARIABLE.fullmatch(url.removeprefix(FROM_ENVIRONMENT)):
-            yield "url: after env: give the name of an environment variable, for example env:SLACK_URL"
-        return
-    problem = url_problem(url)
-    if problem is not None:
-        yield f"url: {problem}"
-    elif urlsplit(url).username or urlsplit(url).password:
-        yield "url: a name or password in it is not allowed; give env:NAME and set NAME for the worker"
-    elif urlsplit(url).hostname in SECRET_HOSTS:
-        yield f"url: one of {urlsplit(url).hostname} is itself a secret; give env:NAME and set NAME for the worker"
-
-
-def _this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _require_admin(doing: Act) -> None:
-    doing.role = Role.ADMIN
-    if not doing.actor.has(Role.ADMIN):
-        doing.refuse(
-            f"Only an admin may {doing.verb}; {doing.actor.id} is none.",
-            when_possible="for an admin.",
-            what_to_do="Ask an admin.",
-        )
-
-
-def _required(connection: Connection, name: str) -> Webhook:
-    row = connection.execute(select(webhooks).where(webhooks.c.name == name)).mappings().one_or_none()
-    if row is None:
-        known = connection.execute(select(webhooks.c.name).order_by(webhooks.c.name)).scalars().all()
-        raise Unknown(f"there is no webhook {name!r}; there is: {', '.join(known) or 'none yet'}")
-    return _webhook(row)
-
-
-def _webhook(row: RowMapping) -> Webhook:
-    values: dict[str, Any] = {name: row[name] for name in Webhook.__slots__}
-    return Webhook(**values | {"events": tuple(row["events"]), "added_at": parse_instant(row["added_at"])})
-
-
 def _delivery(row: RowMapping) -> Delivery:
     values: dict[str, Any] = {name: row[name] for name in Delivery.__slots__}
     values["created_at"] = parse_instant(row["created_at"])
@@ -362,3 +175,48 @@ def _delivery(row: RowMapping) -> Delivery:
         Attempt(parse_instant(one["at"]), one["status"], one["error"]) for one in row["attempts"]
     )
     return Delivery(**values)
+
+
+def _claimable(connection: Connection, only: int | None, now: datetime) -> Select[Any]:
+    """The oldest message that may be sent now; a named one whatever the hour."""
+    waiting = select(deliveries).where(deliveries.c.state == "waiting").order_by(deliveries.c.id).limit(1)
+    if only is not None:
+        return waiting.where(deliveries.c.id == only)
+    hours = connection.execute(select(webhooks.c.name, webhooks.c.quiet).where(webhooks.c.quiet.is_not(None)))
+    quiet = [row.name for row in hours if is_quiet(row.quiet, now)]
+    held = and_(deliveries.c.webhook.in_(quiet), deliveries.c.event.not_in(URGENT))
+    return waiting.where(deliveries.c.due_at <= instant(now), not_(held))
+
+
+def _digests_due(connection: Connection, now: datetime) -> tuple[Webhook, ...]:
+    made = select(deliveries.c.webhook).where(deliveries.c.key == _digest_key(now))
+    gathered = select(deliveries.c.webhook).where(deliveries.c.state == "gathered")
+    query = select(webhooks).where(
+        webhooks.c.digest.is_not(None),
+        webhooks.c.active,
+        webhooks.c.name.in_(gathered),
+        webhooks.c.name.not_in(made),
+    )
+    found = (webhook_from(row) for row in connection.execute(query.order_by(webhooks.c.name)).mappings())
+    return tuple(webhook for webhook in found if is_digest_time(webhook.quiet, now))
+
+
+def _digest_key(now: datetime) -> str:
+    """The same all day, which is what makes it one a day."""
+    return f"digest-{now.astimezone(UTC):%Y-%m-%d}"
+
+
+def _make_digest(connection: Connection, webhook: str, key: str, at: str) -> int:
+    mine = (deliveries.c.webhook == webhook) & (deliveries.c.state == "gathered")
+    rows = connection.execute(select(deliveries).where(mine).order_by(deliveries.c.id)).mappings().all()
+    about = len({row["entity"] for row in rows})
+    text = (
+        f"Fairtrial: {len(rows)} event{'' if len(rows) == 1 else 's'} of {about} "
+        f"experiment{'' if about == 1 else 's'} since the last digest."
+    )
+    events = [row["payload"] for row in rows]
+    simulated = any(payload["simulated"] for payload in events)
+    payload = payload_of(DIGEST, key, at, text, {"events": events}, simulated=simulated)
+    connection.execute(insert(deliveries), [row_of(connection, webhook, DIGEST, key, webhook, payload, at)])
+    connection.execute(update(deliveries).where(mine).values(state="in digest"))
+    return 1

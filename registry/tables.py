@@ -226,6 +226,26 @@ webhooks = Table(
     Column("active", Boolean, nullable=False),
     Column("added_by", _NAME, ForeignKey("people.id"), nullable=False),
     Column("added_at", _TIME, nullable=False),
+    Column("digest", _NAME),
+    Column("quiet", _NAME),
+)
+
+verified_metrics = Table(
+    "verified_metrics",
+    metadata,
+    Column("reference", String(200), primary_key=True),
+    Column("definition_sha256", _HASH, nullable=False),
+    Column("verified_by", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("verified_at", _TIME, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+stars = Table(
+    "stars",
+    metadata,
+    Column("person", _NAME, ForeignKey("people.id"), primary_key=True),
+    Column("experiment", _NAME, ForeignKey("experiments.id"), primary_key=True),
+    Column("starred_at", _TIME, nullable=False),
 )
 
 jobs = Table(
@@ -283,9 +303,13 @@ VOUCHED: Final = (
     documents,
     tokens,
     webhooks,
+    verified_metrics,
 )
 """Tables whose every row must be what the ledger says it is."""
 
 OPERATIONAL: Final = (jobs, deliveries)
 """Tables that say how far work and notices have come. Nothing about an experiment rests on them and the ledger does not
 vouch for their rows: only that somebody asked for a job is a record."""
+
+PERSONAL: Final = (stars,)
+"""Tables of what people keep for themselves, which is no record of anything."""

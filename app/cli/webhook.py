@@ -13,7 +13,8 @@ from app.cli.output import REFUSED, AsJson, Cell, Table, plain
 from app.cli.session import As, Session, opened
 
 if TYPE_CHECKING:
-    from registry.outbox import Delivery, Webhook
+    from registry.outbox import Delivery
+    from registry.webhooks import Webhook
 
 commands = typer.Typer(
     name="webhook",
@@ -21,6 +22,12 @@ commands = typer.Typer(
     no_args_is_help=True,
 )
 
+QuietHours = Annotated[
+    str | None,
+    typer.Option(
+        "--quiet", metavar="HH-HH", help="Hours, UTC, in which what is not urgent waits, for example 20-07."
+    ),
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The webhook's name, for example team-channel.")]
 
 
@@ -28,6 +35,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The webhook's name, f
     epilog=examples(
         "fairtrial webhook add audit --url https://hooks.example.org/fairtrial --secret-env AUDIT_SECRET --as ada",
         "fairtrial webhook add team --url env:SLACK_URL --format slack --event look.due --event readout.released --as ada",
+        "fairtrial webhook add mornings --url env:SLACK_URL --format slack --digest daily --quiet 20-07 --as ada",
     )
 )
 def add(
@@ -47,17 +55,23 @@ def add(
             help="The environment variable of the worker that holds the signing secret; needed for json.",
         ),
     ] = None,
+    digest: Annotated[
+        Literal["daily"] | None,
+        typer.Option(help="One message a day, from 08:00 UTC on, with all that is not urgent."),
+    ] = None,
+    quiet: QuietHours = None,
     actor: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell an endpoint of events from now on.
 
-    Events: experiment.submitted, experiment.registered, experiment.amended, experiment.started, health.failed,
-    health.recovered, look.due, look.opened, look.closed, readout.released, decision.signed, harm_stop.tripped.
-    The worker sends them, signed, and tries again five times. Only an admin adds one.
+    Events: experiment.submitted, experiment.registered, experiment.amended, experiment.started, enrolment.slow,
+    health.failed, health.recovered, look.due, look.opened, look.held, look.closed, readout.released, decision.signed,
+    harm_stop.tripped. The worker sends them, signed, and tries again five times. Harm stops and failing health are
+    urgent: they wait for no digest and for no end of quiet hours. Only an admin adds one.
     """
     from registry.events import EVENTS
-    from registry.outbox import add_webhook
+    from registry.webhooks import add_webhook
 
     with opened(actor) as session, parameters({"name": "NAME"}):
         added = add_webhook(
@@ -68,24 +82,64 @@ def add(
             events=tuple(event or EVENTS),
             format=form,
             secret_variable=secret_env,
+            digest=digest,
+            quiet=quiet,
         )
         _answer(session, added, as_json=as_json)
+
+
+@commands.command(
+    epilog=examples(
+        "fairtrial webhook change audit --digest daily --quiet 18-06 --as ada",
+        "fairtrial webhook change audit --as ada",
+    )
+)
+def change(
+    name: Name,
+    digest: Annotated[
+        Literal["daily"] | None,
+        typer.Option(help="One message a day; left out, each event at once."),
+    ] = None,
+    quiet: QuietHours = None,
+    actor: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say anew when an endpoint is told; what is left out no longer holds.
+
+    What was gathered for a digest is sent at once when there is to be none.
+    """
+    from registry.webhooks import set_timing
+
+    with opened(actor) as session, parameters({"name": "NAME"}):
+        changed = set_timing(session.registry, session.actor, name, digest=digest, quiet=quiet)
+        _answer(session, changed, as_json=as_json)
 
 
 @commands.command("list", epilog=examples("fairtrial webhook list"))
 def list_all(as_json: AsJson = False) -> None:
     """List the endpoints and what they are told of."""
-    from registry.outbox import list_webhooks
+    from registry.webhooks import list_webhooks, timing_words
 
     with opened() as session:
         found = list_webhooks(session.registry)
         rows: list[tuple[Cell, ...]] = [
-            (one.name, _host(one), one.format, len(one.events), "" if one.active else "paused")
+            (
+                one.name,
+                _host(one),
+                one.format,
+                len(one.events),
+                timing_words(one.digest, one.quiet),
+                "" if one.active else "paused",
+            )
             for one in found
         ]
         session.answer(
             {"webhooks": [plain(one) for one in found]},
-            [Table(("name", "url", "format", "events", ""), rows) if rows else "There is no webhook."],
+            [
+                Table(("name", "url", "format", "events", "told", ""), rows)
+                if rows
+                else "There is no webhook."
+            ],
             as_json=as_json,
         )
 
@@ -141,7 +195,7 @@ def resume(name: Name, actor: As = None, as_json: AsJson = False) -> None:
 @commands.command(epilog=examples("fairtrial webhook remove audit --as ada"))
 def remove(name: Name, actor: As = None, as_json: AsJson = False) -> None:
     """Tell an endpoint nothing more; what waits for it is dropped, its log stays."""
-    from registry.outbox import remove_webhook
+    from registry.webhooks import remove_webhook
 
     with opened(actor) as session:
         remove_webhook(session.registry, session.actor, name)
@@ -181,17 +235,22 @@ def log(
 
 
 def _set_active(name: str, actor: str | None, *, active: bool, as_json: bool) -> None:
-    from registry.outbox import set_active
+    from registry.webhooks import set_active
 
     with opened(actor) as session:
         _answer(session, set_active(session.registry, session.actor, name, active=active), as_json=as_json)
 
 
 def _answer(session: Session, found: Webhook, *, as_json: bool) -> None:
+    from registry.webhooks import timing_words
+
     state = "" if found.active else ", paused"
     session.answer(
         {"webhook": plain(found)},
-        [f"{found.name}  {_host(found)} ({found.format}{state}): {', '.join(found.events)}"],
+        [
+            f"{found.name}  {_host(found)} ({found.format}{state}): {', '.join(found.events)}",
+            f"Told {timing_words(found.digest, found.quiet)}.",
+        ],
         as_json=as_json,
     )
 
@@ -210,6 +269,6 @@ def _became(delivery: Delivery) -> str:
 def _host(webhook: Webhook) -> str:
     from urllib.parse import urlsplit
 
-    from registry.outbox import FROM_ENVIRONMENT
+    from registry.webhooks import FROM_ENVIRONMENT
 
     return webhook.url if webhook.url.startswith(FROM_ENVIRONMENT) else str(urlsplit(webhook.url).netloc)

@@ -17,12 +17,12 @@ import pytest
 
 from app import notify
 from app.cli.session import opened
-from app.notify import body_of, is_signed, send_due, send_now, signature, slack_text
-from registry import membership, outbox, store
+from app.notify import MOST_LINES, body_of, is_signed, send_due, send_now, signature, slack_text
+from registry import membership, outbox, store, webhooks
 from registry.actors import Role
 from registry.clock import SimulatedClock
 from registry.database import Registry
-from registry.events import EVENTS
+from registry.events import EVENTS, enqueue, payload_of
 from registry.outbox import RETRIES, Delivery
 from tests.app.life import ID, Life
 
@@ -82,7 +82,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 def waiting(
     registry: Registry, url: str, format: Any = "json", secret: str | None = "HOOK_SECRET"
 ) -> Delivery:
-    outbox.add_webhook(registry, "ada", "hook", url, format=format, secret_variable=secret)
+    webhooks.add_webhook(registry, "ada", "hook", url, format=format, secret_variable=secret)
     return outbox.send_test(registry, "ada", "hook")
 
 
@@ -197,7 +197,7 @@ def test_silence_and_nonsense_from_the_other_side_are_failures(
 
 
 def test_slack_gets_text_whose_first_line_stands_alone(registry: Registry, receiver: Receiver) -> None:
-    outbox.add_webhook(registry, "ada", "slack", "env:SLACK_URL", format="slack")
+    webhooks.add_webhook(registry, "ada", "slack", "env:SLACK_URL", format="slack")
     outbox.send_test(registry, "ada", "slack")
     send_due(registry, {"SLACK_URL": receiver.url}, address="https://fairtrial.example.org")
     ((_, headers, body),) = receiver.got
@@ -210,11 +210,43 @@ def test_slack_gets_text_whose_first_line_stands_alone(registry: Registry, recei
 
 
 def test_slack_text_is_one_escaped_line_and_a_link() -> None:
-    payload = {"text": "EXP-0042 <!channel> A & B\nv7: look 1 is due.", "simulated": False}
-    assert slack_text(payload, "https://f.example/experiment?id=EXP-0042&tab=looks").splitlines() == [
+    payload = {
+        "event": "look.due",
+        "text": "EXP-0042 <!channel> A & B\nv7: look 1 is due.",
+        "simulated": False,
+        "detail": {},
+        "link": "https://f.example/experiment?id=EXP-0042&tab=looks",
+    }
+    assert slack_text(payload).splitlines() == [
         "EXP-0042 &lt;!channel&gt; A &amp; B v7: look 1 is due.",
         "<https://f.example/experiment?id=EXP-0042&tab=looks|Open the page>",
     ]
+
+
+def test_slack_is_told_of_a_digest_line_by_line_and_no_longer_than_can_be_read(
+    registry: Registry, receiver: Receiver, machine: SimulatedClock
+) -> None:
+    webhooks.add_webhook(registry, "ada", "hook", receiver.url, format="slack", digest="daily")
+    one = payload_of("look.due", "k", "", "EXP-0001 A <b>: look 1 is due.", {}, simulated=True)
+    with registry.writing() as connection:
+        for n in range(MOST_LINES + 2):
+            page = {"page": f"/experiment?id=EXP-{n:04d}&tab=looks"}
+            enqueue(
+                connection, "look.due", f"k{n}", f"EXP-{n:04d}", one | page, "2026-11-20T00:00:00.000000Z"
+            )
+    assert send_due(registry, {}, address="https://f.example/", machine=machine) == 0
+    machine.set(TODAY.replace(hour=8))
+    assert send_due(registry, {}, address="https://f.example/", machine=machine) == 1
+    ((_, _, body),) = receiver.got
+    first, second, third, *rest = json.loads(body)["text"].splitlines()
+    assert first == "Fairtrial: 42 events of 42 experiments since the last digest."
+    assert second == "Simulated clock: this is a demonstration."
+    assert (
+        third
+        == "• EXP-0001 A &lt;b&gt;: look 1 is due. <https://f.example/experiment?id=EXP-0000&tab=looks|Open>"
+    )
+    assert len(rest) == MOST_LINES
+    assert rest[-1] == "and 2 more; the delivery log has them all"
 
 
 def test_links_are_whole_once_the_address_of_the_pages_is_set(at: Callable[[str], Life]) -> None:
@@ -223,7 +255,7 @@ def test_links_are_whole_once_the_address_of_the_pages_is_set(at: Callable[[str]
     life.ok("register design.yaml --reviewer ola --as mira")
     with opened() as session:
         (delivery,) = outbox.delivery_log(session.registry)
-        (webhook,) = outbox.list_webhooks(session.registry)
+        (webhook,) = webhooks.list_webhooks(session.registry)
     body = json.loads(body_of(delivery, webhook, "https://fairtrial.example.org/"))
     assert body["link"] == f"https://fairtrial.example.org/experiment?id={ID}&tab=history"
     assert "link" not in json.loads(body_of(delivery, webhook))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from registry import claims, jobs, lifecycle, outbox, store
+from experiments.looks.health import Maturing
+from registry import claims, jobs, lifecycle, outbox, store, webhooks
 from registry.canonical import sha256_of
 from registry.clock import SimulatedClock
 from registry.database import Registry
@@ -21,6 +22,7 @@ from registry.errors import Refused, Unknown
 from registry.events import EVENTS
 from registry.findings import HealthFound, LookStatusFound
 from registry.lifecycle import Amendment, Choice, Exposure, Inference, ReasonCode, StopReason
+from registry.messages import REMEDY, UNREAD
 from registry.outbox import LEASE, RETRIES, Delivery
 from registry.records import Verdict
 from registry.tables import deliveries
@@ -42,7 +44,7 @@ def refusal(attempt: Callable[[], Any]) -> str:
 @pytest.fixture
 def told(team: Any) -> Any:
     """A team, and one webhook that is told of everything."""
-    outbox.add_webhook(team.registry, "ada", "all", URL, secret_variable="SECRET")
+    webhooks.add_webhook(team.registry, "ada", "all", URL, secret_variable="SECRET")
     return team
 
 
@@ -106,6 +108,26 @@ def test_a_look_that_goes_on_says_no_boundary_crossed_and_nothing_else(told: Any
     assert closed["detail"] == {"k": 1, "of": 3, "said": "No boundary crossed"}
     assert "readout.released" not in events(told.registry)
     assert str(CANARY) not in json.dumps([dict(one.payload) for one in sent(told.registry)])
+
+
+def test_a_held_look_is_told_with_its_reason_and_what_to_do(told: Any) -> None:
+    id = told.running().id
+    lifecycle.open_look(told.registry, "system", id, 1, 3, told.clock.now())
+    why = "Join rate: 12.0% of 5,000 analysed units have a row (rule: at least 50.0%)"
+    lifecycle.hold_look(told.registry, "system", id, 1, f"{why}.")
+    payload = last(told.registry, "look.held")
+    assert payload["text"].endswith(f": look 1 is held: {why}. {REMEDY}")
+    assert payload["detail"] == {"k": 1, "reason": why, "remedy": REMEDY}
+
+
+def test_a_held_look_repeats_no_value_that_an_error_quotes(told: Any) -> None:
+    id = told.running().id
+    lifecycle.open_look(told.registry, "system", id, 1, 3, told.clock.now())
+    error = f"{UNREAD}: Conversion Error: Could not convert string '{CANARY}' to INT64"
+    lifecycle.hold_look(told.registry, "system", id, 1, error)
+    payload = last(told.registry, "look.held")
+    assert payload["detail"]["reason"].startswith(f"{UNREAD};")
+    assert str(CANARY) not in json.dumps(payload)
 
 
 @pytest.mark.parametrize("reason", [StopReason.EFFICACY, StopReason.FUTILITY, StopReason.HARM])
@@ -214,6 +236,21 @@ def health(**results: str) -> HealthFound:
     )
 
 
+def enrolling(units: int, days: float) -> HealthFound:
+    """Health after so many days of enrolment with so many units, 20 of them planned."""
+    begun = TODAY - timedelta(days=days)
+    weeks = [{"week": 1, "from_": begun, "mature": 0, "waiting": units}]
+    return health().model_copy(update={"maturing": tuple(Maturing.model_validate(week) for week in weeks)})
+
+
+def declaring(team: Any, units_per_day: float) -> str:
+    """A running experiment whose design declares its traffic."""
+    plan = team.plan()
+    written = f"{plan.written}power: {{units_per_day: {units_per_day}}}\n"
+    id: str = team.running(replace(plan, written=written)).id
+    return id
+
+
 def found(registry: Registry, id: str, kind: str, finding: Any) -> None:
     job = jobs.request(registry, "mira", kind, id)
     claims.claim(registry, "w")
@@ -241,6 +278,41 @@ def test_a_check_that_fails_is_told_once_until_it_recovers(told: Any) -> None:
         "Outcomes stay closed."
     )
     assert payload["detail"]["assigned"] == {"control": 10_420, "treatment": 9_610}
+
+
+def test_slow_enrolment_is_told_once_until_units_come_as_declared(told: Any) -> None:
+    id = declaring(told, 4)
+    steps = [
+        (enrolling(2, 2), 0),  # too early to say
+        (enrolling(10, 3), 0),  # 3.3 a day: not below 80 % of 4
+        (enrolling(9, 4), 1),
+        (enrolling(10, 4.5), 0),
+        (enrolling(17, 5), 0),  # recovered
+        (enrolling(17, 6), 1),
+        (enrolling(20, 30), 0),  # all that were planned have come
+    ]
+    for finding, expected in steps:
+        before = events(told.registry).count("enrolment.slow")
+        found(told.registry, id, "health", finding)
+        assert events(told.registry).count("enrolment.slow") - before == expected, finding.maturing
+    payload = next(one.payload for one in sent(told.registry) if one.event == "enrolment.slow")
+    assert payload["text"].endswith(
+        "enrolment is slow: 2.2 units a day so far, 4 declared (9 of 20 planned units after 4 days)."
+    )
+    assert payload["detail"] == {
+        "enrolled": 9, "planned": 20, "days": 4.0, "units_per_day": 2.25, "declared_units_per_day": 4.0,
+    }  # fmt: skip
+
+
+def test_enrolment_is_not_slow_where_no_traffic_is_declared_or_it_has_stopped(told: Any) -> None:
+    found(told.registry, told.running().id, "health", enrolling(1, 9))
+    stopped = declaring(told, 4)
+    lifecycle.stop(told.registry, "system", stopped, StopReason.MAXIMUM_DURATION)
+    found(told.registry, stopped, "health", enrolling(1, 9))
+    untimed = declaring(told, 4)
+    found(told.registry, untimed, "health", health())
+    found(told.registry, untimed, "health", enrolling(1, 9).model_copy(update={"watermark": None}))
+    assert "enrolment.slow" not in events(told.registry)
 
 
 def standing(k: int, due: bool) -> LookStatusFound:
@@ -273,17 +345,17 @@ def test_each_look_is_told_to_be_due_once(told: Any) -> None:
 
 def test_a_webhook_is_told_only_of_what_it_asked_for_while_it_is_active(team: Any) -> None:
     registry = team.registry
-    outbox.add_webhook(
+    webhooks.add_webhook(
         registry, "ada", "looks", URL, events=["look.opened", "look.closed"], secret_variable="S"
     )
-    outbox.add_webhook(registry, "ada", "paused", URL, secret_variable="S")
-    outbox.set_active(registry, "ada", "paused", active=False)
+    webhooks.add_webhook(registry, "ada", "paused", URL, secret_variable="S")
+    webhooks.set_active(registry, "ada", "paused", active=False)
     team.decided()
     assert [(one.webhook, one.event) for one in sent(registry)] == [
         ("looks", "look.opened"),
         ("looks", "look.closed"),
     ]
-    outbox.set_active(registry, "ada", "paused", active=True)
+    webhooks.set_active(registry, "ada", "paused", active=True)
     team.in_review()
     assert [one.webhook for one in sent(registry)][2:] == ["paused"]
     assert verify(registry).ok
@@ -291,9 +363,9 @@ def test_a_webhook_is_told_only_of_what_it_asked_for_while_it_is_active(team: An
 
 def test_only_an_admin_says_who_is_told(told: Any) -> None:
     for attempt in (
-        lambda: outbox.add_webhook(told.registry, "mira", "x", URL, secret_variable="S"),
-        lambda: outbox.set_active(told.registry, "mira", "all", active=False),
-        lambda: outbox.remove_webhook(told.registry, "mira", "all"),
+        lambda: webhooks.add_webhook(told.registry, "mira", "x", URL, secret_variable="S"),
+        lambda: webhooks.set_active(told.registry, "mira", "all", active=False),
+        lambda: webhooks.remove_webhook(told.registry, "mira", "all"),
         lambda: outbox.send_test(told.registry, "mira", "all"),
     ):
         assert "Only an admin" in refusal(attempt)
@@ -302,19 +374,19 @@ def test_only_an_admin_says_who_is_told(told: Any) -> None:
 
 def test_a_removed_webhook_s_messages_are_dropped_and_its_log_stays(told: Any) -> None:
     told.in_review()
-    outbox.remove_webhook(told.registry, "ada", "all")
+    webhooks.remove_webhook(told.registry, "ada", "all")
     assert [one.state for one in sent(told.registry)] == ["dropped"]
     assert outbox.claim_delivery(told.registry) is None
-    assert outbox.list_webhooks(told.registry) == ()
+    assert webhooks.list_webhooks(told.registry) == ()
     with pytest.raises(Unknown, match="there is no webhook 'all'; there is: none yet"):
-        outbox.find_webhook(told.registry, "all")
-    outbox.add_webhook(told.registry, "ada", "all", URL, secret_variable="SECRET")
+        webhooks.find_webhook(told.registry, "all")
+    webhooks.add_webhook(told.registry, "ada", "all", URL, secret_variable="SECRET")
     assert verify(told.registry).ok
 
 
 def test_a_test_goes_to_one_webhook_also_a_paused_one(told: Any) -> None:
-    outbox.add_webhook(told.registry, "ada", "other", URL, secret_variable="S")
-    outbox.set_active(told.registry, "ada", "other", active=False)
+    webhooks.add_webhook(told.registry, "ada", "other", URL, secret_variable="S")
+    webhooks.set_active(told.registry, "ada", "other", active=False)
     delivery = outbox.send_test(told.registry, "ada", "other")
     assert (delivery.event, delivery.webhook, delivery.state) == ("webhook.test", "other", "waiting")
     assert len(sent(told.registry)) == 1
@@ -347,14 +419,14 @@ def test_every_mistake_is_said_and_no_secret_repeated(
     given: dict[str, Any] = {"name": "all", "url": URL, "secret_variable": "SECRET"} | change
     name, url = given.pop("name"), given.pop("url")
     with pytest.raises(ValueError) as wrong:
-        outbox.add_webhook(team.registry, "ada", name, url, **given)
+        webhooks.add_webhook(team.registry, "ada", name, url, **given)
     assert message in str(wrong.value)
     assert "hidden" not in str(wrong.value)
 
 
 def test_all_mistakes_are_said_at_once(team: Any) -> None:
     with pytest.raises(ValueError) as wrong:
-        outbox.add_webhook(team.registry, "ada", "", "x", events=["y"], secret_variable="z")
+        webhooks.add_webhook(team.registry, "ada", "", "x", events=["y"], secret_variable="z")
     assert [line.split(":")[0] for line in str(wrong.value).splitlines()] == [
         "name",
         "url",
@@ -367,7 +439,7 @@ def test_all_mistakes_are_said_at_once(team: Any) -> None:
     "where", ["http://127.0.0.1:8080/x", "http://[::1]/x", "http://localhost/x", "env:SLACK_URL"]
 )
 def test_where_a_message_may_go(team: Any, where: str) -> None:
-    assert outbox.add_webhook(team.registry, "ada", "x", where, format="slack").url == where
+    assert webhooks.add_webhook(team.registry, "ada", "x", where, format="slack").url == where
 
 
 # How it is sent
@@ -458,5 +530,5 @@ def test_keys_are_never_used_twice(told: Any) -> None:
 
 
 def test_there_is_no_event_for_an_effect() -> None:
-    assert len(EVENTS) == 12
+    assert len(EVENTS) == 14
     assert not [event for event in EVENTS if "signific" in event or "effect" in event]

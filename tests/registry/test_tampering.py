@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from registry import ledger, lifecycle, membership, outbox, store, tokens
+from experiments.designs.metrics import Metric
+from registry import ledger, lifecycle, membership, stewardship, store, tokens, webhooks
 from registry.actors import Role
 from registry.acts import act
 from registry.database import Registry
@@ -42,7 +43,10 @@ def life(team: Any) -> Any:
         doing.insert(properties, {"name": "colour", "value": "blue"})
         doing.summary = "So that the table of properties has a row to be changed."
     tokens.create(team.registry, "mira", "laptop")
-    outbox.add_webhook(team.registry, "ada", "team", "https://example.org/hook", secret_variable="SECRET")
+    webhooks.add_webhook(team.registry, "ada", "team", "https://example.org/hook", secret_variable="SECRET")
+    membership.grant_role(team.registry, "ada", "vic", Role.METRIC_STEWARD)
+    metric = Metric(name="success", version=1, type="conversion", event="done", direction="higher")
+    stewardship.verify_metric(team.registry, "vic", metric, "It was compared with the team's own count.")
     assert verify(team.registry).ok
     return team
 
