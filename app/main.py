@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.screens.frame import is_somebody_here
 from app.screens.navigation import pages
 
 st.set_page_config(page_title="Fairtrial", page_icon="⚖", layout="wide")
-st.navigation(pages()).run()
+st.navigation(pages(), position="sidebar" if is_somebody_here() else "hidden").run()

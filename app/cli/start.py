@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -16,6 +17,7 @@ from app.cli.output import AsJson, answer
 commands = typer.Typer()
 
 PAGES = Path(__file__).parents[1] / "main.py"
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not listened at
 
 
 @commands.command("app", epilog=examples("fairtrial app", "fairtrial app demo-output --headless --port 8600"))
@@ -62,7 +64,9 @@ def start(
 
     worker = start_worker(settings.folder) if with_worker else None
     try:
-        code = serve(streamlit_arguments(host, port, headless=headless), settings.folder)
+        code = serve(
+            streamlit_arguments(host, port, headless=headless, address=settings.address), settings.folder
+        )
     finally:
         if worker is not None:
             worker.terminate()
@@ -71,17 +75,25 @@ def start(
         raise Refusal(f"the pages ended with exit code {code}; is port {port} in use?")
 
 
-def streamlit_arguments(host: str, port: int, *, headless: bool) -> list[str]:
-    """What Streamlit is started with: no usage statistics, no prompt, no traces in the browser, known hosts only, our colours."""
+def streamlit_arguments(host: str, port: int, *, headless: bool, address: str | None = None) -> list[str]:
+    """What Streamlit is started with: no usage statistics, no prompt, no traces in the browser, known hosts only, our colours.
+
+    Args:
+        address: where people reach the pages, if not on this machine by their port.
+    """
     from app import theme
 
-    hosts = dict.fromkeys((host, "localhost", "127.0.0.1"))
+    name = None if address is None else urlsplit(address).hostname
+    hosts = dict.fromkeys(one for one in (host, "localhost", "127.0.0.1", name) if one is not None)
+    # Without a name of its own, Streamlit asks a server outside for the address of this machine.
+    own = name or ("localhost" if host in ("127.0.0.1", *_EVERYWHERE) else host)
     return [
         "run",
         str(PAGES),
         f"--server.address={host}",
         f"--server.port={port}",
-        *(f"--server.allowedHosts={name}" for name in hosts),
+        f"--browser.serverAddress={own}",
+        *(f"--server.allowedHosts={one}" for one in hosts),
         f"--server.headless={str(headless).lower()}",
         "--server.showEmailPrompt=false",
         "--server.fileWatcherType=none",

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.errors import StreamlitAuthError
 
 from app.cli.errors import Refusal
 from app.cli.session import open_workspace_registry
 from app.formats import instant
-from app.identity import ACT_AS, Identity, NobodyHere, identify
+from app.identity import ACT_AS, Identity, NobodyHere, who_is_here
 from app.screens.pieces import plain
 from app.settings import Settings, load_settings
 from experiments.forms.problems import Invalid
@@ -41,14 +42,11 @@ def page(draw: Callable[[Here], None]) -> Callable[[], None]:
         try:
             settings = load_settings()
             with open_workspace_registry(settings) as registry:
-                here = Here(settings, registry, _me(registry))
+                here = Here(settings, registry, who_is_here(registry))
                 _around(here)
                 draw(here)
         except NobodyHere as nobody:
-            st.title("Fairtrial")
-            st.info(str(nobody))
-            if nobody.can_sign_in:
-                st.button("Sign in", on_click=st.login, type="primary")
+            _nobody(nobody)
         except Refused as refused:
             refusal(refused)
         except (Refusal, Invalid, RegistryError) as error:
@@ -66,23 +64,43 @@ def page(draw: Callable[[Here], None]) -> Callable[[], None]:
     return drawn
 
 
+def is_somebody_here() -> bool:
+    """Whether to list the pages: not to somebody whom they would not be shown."""
+    try:
+        with open_workspace_registry(load_settings()) as registry:
+            who_is_here(registry)
+    except NobodyHere:
+        return False
+    except (Refusal, Invalid, RegistryError):
+        return True  # which the page says itself
+    return True
+
+
 def refusal(refused: Refused) -> None:
     """An act that was refused: what, why, when it is possible, what to do."""
     st.error(plain(str(refused)))
 
 
-def _me(registry: Registry) -> Identity:
-    try:
-        signs_in = "auth" in st.secrets
-    except FileNotFoundError:
-        signs_in = False
-    user = st.user.to_dict() if signs_in else {}
-    return identify(
-        registry,
-        served_to=str(st.get_option("server.address") or ""),
-        signs_in=signs_in,
-        user=user,
-    )
+def _nobody(nobody: NobodyHere) -> None:
+    """Why nobody may see the page, and the way in, or out again."""
+    st.title("Fairtrial")
+    st.write("May this change ship, on the evidence of live traffic?")
+    st.info(plain(str(nobody)))
+    if nobody.can_sign_in and st.button("Sign in", type="primary", icon=":material/login:"):
+        try:
+            st.login()
+        except StreamlitAuthError as error:
+            log.error("sign-in is not set up completely: %s", error)
+            st.error(
+                "Nobody can sign in, because [auth] in .streamlit/secrets.toml is not complete. Tell an admin: "
+                + plain(" ".join(str(error).split()))
+            )
+    if nobody.can_sign_out:
+        _sign_out("Sign out, to sign in as somebody else")
+
+
+def _sign_out(words: str) -> None:
+    st.button(words, on_click=st.logout, icon=":material/logout:")
 
 
 def _around(here: Here) -> None:
@@ -105,7 +123,9 @@ def _around(here: Here) -> None:
             )
             _passing(here)
         roles = ", ".join(sorted(role.value for role in here.me.person.roles)) or "no role"
-        st.caption(f"{here.me.person.name} ({here.me.id}) · {roles} · {here.me.how}")
+        st.caption(plain(f"{here.me.person.name} ({here.me.id}) · {roles} · {here.me.how}"))
+        if here.me.signed_in:
+            _sign_out("Sign out")
         st.caption("Times are UTC.")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.app.life import build_stages
-from tests.browser.served import served, workspace
+from tests.browser.served import NAME, served, workspace
 from tests.browser.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip("no Chromium here; .ci/run installs one")
     with sync_playwright() as playwright:
         # As root, which CI is, Chromium starts only without its sandbox; it opens nothing but our own pages.
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage", f"--host-resolver-rules=MAP {NAME} 127.0.0.1"]
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()

@@ -1,117 +1,20 @@
-"""From an idea to a signed decision by clicking: three people, one experiment, nothing but the browser."""
+"""From an idea to a signed decision by clicking: alone at one machine, on DuckDB and SQLite, in turn as three people."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from app.export import render
-from app.export.blocks import Table
-from app.export.page import page_of
-from experiments.readouts.readout import Readout
-from tests.browser.visitor import Visitor
+from tests.browser.steps import from_idea_to_decision
 
 pytestmark = pytest.mark.browser
-
-TITLE = "Ranker v9 against v8 for everybody"
-ID = "EXP-0001"
-REASON = "The declared rule gave this verdict, and every check passed as declared."
-DECISIONS = {"SHIP": "Ship:", "DO NOT SHIP": "Do not ship:", "INCONCLUSIVE": "Repeat:"}
-"""What agrees with each verdict: the effect that is true of the demo's traffic follows from the plan's hash."""
 
 
 def test_an_experiment_goes_from_a_template_to_a_signed_decision(app, visitor, tmp_path):
     at = visitor(app)
     at.open()
-    at.act_as("mira")
-    register(at)
-    at.act_as("ola")
-    lock(at)
-    at.act_as("mira")
-    wait_until_due(at)
-    at.press("Run look 1")
-    at.sees("Readout ready")
-    at.act_as("dan")
-    at.tab("Readout")
-    found = downloaded_readout(at, tmp_path)
-    sign(at, DECISIONS[found.verdict.code])
-    shown = at.main.text_content() or ""
-    assert [words for words in words_of(found) if words not in shown] == []
 
+    def turn(person):
+        at.act_as(person)
+        return at
 
-def register(at: Visitor) -> None:
-    at.go("Register")
-    at.type("What changes, for whom?", TITLE)
-    at.press("Begin")
-    at.type("Why should it work?", "v9 puts the result people want higher, so fewer give up")
-    at.press("3 Primary")
-    at.type("Smallest improvement worth shipping", "10")
-    at.press("4 Guardrails")
-    at.type("Largest worsening you would still accept", "100")
-    at.type("Why this margin?", "a tenth of a second costs less than a thousandth of all sessions")
-    at.press("5 Sample & power")
-    at.type("Units a day, all arms together", "150")
-    at.press("9 Review & lock")
-    at.tick("No. I have not looked at outcome data for these units")
-    at.choose("Reviewer", "ola")
-    at.press("Send for review")
-    at.sees("In review by ola")
-
-
-def lock(at: Visitor) -> None:
-    at.go("Home")
-    at.follow(f"Review: {ID}")
-    at.type(f"Type {ID} to confirm", ID)
-    at.press("Register and lock")
-    at.sees(f"{ID} is registered, and its plan is locked.")
-
-
-def wait_until_due(at: Visitor) -> None:
-    """The look is refused with its reason until the plan's units are mature; each check is the worker's."""
-    at.tab("Live")
-    assert at.button("Run look 1").is_disabled()
-    at.sees("Run look 1: nobody has checked yet whether it is due.")
-    check_after_a_week(at, 1)
-    assert at.button("Run look 1").is_disabled()
-    at.sees("Run look 1: enrolment for this look ends")
-    check_after_a_week(at, 2)
-    assert at.button("Run look 1").is_disabled()
-    check_after_a_week(at, 3)
-    assert at.button("Run look 1").is_enabled()
-
-
-def check_after_a_week(at: Visitor, week: int) -> None:
-    at.press("Let a week pass")
-    at.press("Check health now")
-    at.sees(f"last checked {1 + 7 * week} Nov 2026, 00:00 UTC")
-    at.page.get_by_test_id("stProgress").wait_for(state="detached")
-    at.settle()
-
-
-def downloaded_readout(at: Visitor, folder: Path) -> Readout:
-    """The readout as the files say it, which both are what the library makes of the sealed document."""
-    at.sees("SHA-256 of this readout:")
-    as_json = at.download("Download JSON", folder)
-    found = Readout.of_document(json.loads(as_json.read_text()))
-    assert f"SHA-256 of this readout: {found.sha256}" in at.text()
-    assert at.download("Download HTML", folder).read_text() == render(found, "html")
-    return found
-
-
-def sign(at: Visitor, decision: str) -> None:
-    at.tick(decision)
-    at.type("Reason (at least 30 characters)", REASON)
-    at.press("Sign the decision")
-    at.sees("Signed and recorded.")
-    at.sees(f"Reason: {REASON}")
-
-
-def words_of(found: Readout) -> list[str]:
-    """The verdict and every cell of every table that is not folded away, as a page made of the readout says them."""
-    page = page_of(found)
-    tables = [block for section in page.sections for block in section.blocks if isinstance(block, Table)]
-    cells = [str(cell) for table in tables for row in table.rows for cell in row]
-    assert any(character.isdigit() for cell in cells for character in cell)
-    return [page.verdict.code, page.verdict.sentence, *cells]
+    from_idea_to_decision(turn, tmp_path, let_a_week_pass=lambda at: at.press("Let a week pass"))

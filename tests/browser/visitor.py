@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tests.browser.served import NAME
+
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request, Response
 
 PATIENCE = 20_000
 """Milliseconds until something is there that has to come: a busy machine is no reason to fail."""
 
-HERE = frozenset({"127.0.0.1", "localhost"})
+HERE = frozenset({"127.0.0.1", "localhost", NAME})
 
 PROBE = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
 """On every page but the first, Streamlit's script first takes the page's address for the server's and asks there in vain."""
@@ -80,6 +82,19 @@ class Visitor:
     def act_as(self, person: str) -> None:
         self.choose("Act as", person)
         self.page.get_by_test_id("stSidebar").get_by_text(f"({person}) ·").wait_for()
+
+    def sign_in(self, account: str) -> None:
+        """Come in from the provider's page, as one of its accounts."""
+        self.open()
+        self.button("Sign in").click()
+        self.page.get_by_role("button", name=account, exact=True).click()
+        self.page.wait_for_url(f"{self.url}/**")
+        self.settle()
+
+    def sign_out(self) -> None:
+        self.button("Sign out").click()
+        self.button("Sign in").wait_for()
+        self.settle()
 
     def press(self, button: str) -> None:
         self._do(self.button(button).click)
