@@ -15,6 +15,7 @@ from registry import lifecycle
 from registry.actors import SYSTEM_ID
 from registry.errors import Refused, RegistryError
 from registry.findings import (
+    ExposureFound,
     Finding,
     HealthFound,
     LogFound,
@@ -27,7 +28,7 @@ from registry.findings import (
     SourceFound,
     WatchFound,
 )
-from registry.jobs import Job, Kind
+from registry.jobs import Job, JobState, Kind, latest
 from registry.looks import WentOn
 from registry.store import Dossier, show
 
@@ -84,7 +85,8 @@ def _health(session: Session, job: Job, report: Report) -> Finding:
     design, _ = locked_design(show(session.registry, job.entity))
     outcomes = session.outcomes_if_any(design)
     found = health_of(design, sources, outcomes, now=session.registry.clock.now(), experiment=job.entity)
-    return HealthFound.model_validate(found.model_dump())
+    before = latest(session.registry, job.entity, Kind.HEALTH, (JobState.DONE,))
+    return HealthFound.after(found, None if before is None else before.result)
 
 
 def _look_status(session: Session, job: Job, report: Report) -> Finding:
@@ -194,6 +196,25 @@ def _simulate(session: Session, job: Job, report: Report) -> Finding:
     return SimulationFound.model_validate({name: found[name] for name in SimulationFound.model_fields})
 
 
+def _exposure(session: Session, job: Job, report: Report) -> Finding:
+    from experiments.logs.arrival import exposures_begun
+    from registry.looks import exposure_of
+    from registry.plans import saved_design
+
+    report(None, "Asking the logs whether units were exposed")
+    dossier = show(session.registry, job.entity)
+    design, sources = saved_design(dossier), session.sources
+    found = exposure_of(design, sources, session.outcomes_if_any(design))
+    return ExposureFound(
+        sha256=dossier.experiment.draft_sha256,
+        source=design.written.source,
+        key=design.key,
+        begun=exposures_begun(design, sources),
+        first_exposure_at=found.first_exposure_at,
+        data_complete=found.data_complete,
+    )
+
+
 def _source_check(session: Session, job: Job, report: Report) -> Finding:
     from experiments.logs.inspection import inspect_source
 
@@ -246,5 +267,6 @@ _EXECUTE: Final[Mapping[Kind, Callable[[Session, Job, Report], Finding]]] = {
     Kind.LOOK: _look,
     Kind.WATCH: _watch,
     Kind.SIMULATE: _simulate,
+    Kind.EXPOSURE: _exposure,
     Kind.SOURCE_CHECK: _source_check,
 }

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     LOOK = "look"
     WATCH = "watch"
     SIMULATE = "simulate"
+    EXPOSURE = "exposure"
     SOURCE_CHECK = "source-check"
 
 
@@ -29,9 +30,6 @@ AWAITING_A_LOOK: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.
 DEFAULTS: Final[Mapping[Kind, Mapping[str, int]]] = {Kind.SIMULATE: {"replays": 2_000, "seed": 1}}
 RANGES: Final = {"replays": (1, 1_000_000), "seed": (0, 2**31 - 1)}
 """Parameters of jobs, each a whole number: smallest and largest."""
-
-_SIMULATES: Final = (Role.ANALYST, Role.REVIEWER, Role.DECIDER)
-_CHECKS_SOURCES: Final = (Role.ANALYST, Role.DATA_STEWARD, Role.ADMIN)
 
 
 def asked(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,13 +57,19 @@ def asked(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def note_objections(doing: Act, kind: Kind) -> Role:
     """Note why this actor may not have this job now; gives the role in which it is asked for.
 
-    Health and looks' standing are for everybody who is here. A look is its owner's, or Fairtrial's own on schedule.
+    Health, looks' standing and whether units were exposed are for everybody who is here. A look is its owner's, or
+    Fairtrial's own on schedule.
     """
+    # Not at the top: lifecycle stands on acts, which announce what is asked for here.
+    from registry.lifecycle.states import permit_work
+
     if kind is Kind.SOURCE_CHECK:
-        return _one_of(doing, _CHECKS_SOURCES, "check a source")
+        return permit_work(doing, "check a source")
     experiment = doing.experiment(None)
     if kind is Kind.SIMULATE:
-        return _one_of(doing, _SIMULATES, "simulate a design")
+        return permit_work(doing, "simulate a design")
+    if kind is Kind.EXPOSURE:
+        return _any_role(doing)
     if experiment.plan_version == 0:
         doing.object(
             f"{experiment.id} has no locked plan yet.",
@@ -93,19 +97,6 @@ def _looks(doing: Act, experiment: Experiment) -> Role:
             what_to_do="Read its released readout.",
         )
     return Role.SYSTEM if system else Role.ANALYST
-
-
-def _one_of(doing: Act, roles: tuple[Role, ...], what: str) -> Role:
-    held = next((role for role in (*roles, Role.SYSTEM) if doing.actor.has(role)), None)
-    if held is None:
-        names = " or ".join(role.value.lower() for role in roles)
-        doing.object(
-            f"Only somebody with the role {names} may {what}; {doing.actor.id} has none of them.",
-            when_possible=f"for an {names}.",
-            what_to_do="Ask one of them, or an admin for the role.",
-        )
-        return _any_role(doing)
-    return held
 
 
 def _any_role(doing: Act) -> Role:

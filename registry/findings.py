@@ -1,16 +1,17 @@
 """What a job may leave behind: closed forms without outcomes, for everybody reads them before the look.
 
 Health and looks' standing are counts and checks; of a look only whether it went on, was refused, or was released; of a
-watch whether a harm stop tripped; of a source its schema and counts; a simulation knows the design alone. A number of an
-outcome has no field to stand in.
+watch whether a harm stop tripped; of exposures the first one; of a source its schema and counts; a simulation knows the
+design alone. A number of an outcome has no field to stand in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pydantic import computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 
 from experiments.looks.health import Health
 from experiments.looks.stopping import LookStatus
@@ -20,12 +21,31 @@ from registry.records import Verdict
 
 
 class HealthFound(Health):
-    """The health of an experiment, with its one word."""
+    """The health of an experiment, with its one word.
+
+    Attributes:
+        since: from when on each check has had the result that it has, by the check's name.
+    """
+
+    since: dict[str, datetime] = Field(default_factory=dict)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def health(self) -> str:
         return self.word
+
+    @classmethod
+    def after(cls, found: Health, before: Mapping[str, Any] | None) -> HealthFound:
+        """What was found now, against the finding before."""
+        results = {} if before is None else {one["name"]: one["result"] for one in before["checks"]}
+        since = {} if before is None else before.get("since", {})
+        lasting = {
+            check.name: since[check.name]
+            for check in found.checks
+            if check.name in since and results.get(check.name) == check.result
+        }
+        begun = {check.name: found.checked_at for check in found.checks}
+        return cls.model_validate({**found.model_dump(), "since": begun | lasting})
 
 
 class LookStanding(Part):
@@ -106,6 +126,22 @@ class SimulationFound(Part):
     rows: tuple[dict[str, Any], ...]
 
 
+class ExposureFound(Part):
+    """What the logs say of exposures; see `registry.lifecycle.Exposure`.
+
+    Attributes:
+        sha256: of the plan they were asked for.
+        begun: whether the logs are there yet.
+    """
+
+    sha256: str
+    source: str
+    key: str
+    begun: bool
+    first_exposure_at: datetime | None
+    data_complete: bool
+
+
 class MappedColumnFound(Part):
     role: str
     column: str
@@ -151,7 +187,9 @@ class SourceFound(Part):
     problems: tuple[str, ...]
 
 
-Finding = HealthFound | LookStatusFound | LookFound | WatchFound | SimulationFound | SourceFound
+Finding = (
+    HealthFound | LookStatusFound | LookFound | WatchFound | SimulationFound | ExposureFound | SourceFound
+)
 
 FINDINGS: Final[dict[Kind, type[Finding]]] = {
     Kind.HEALTH: HealthFound,
@@ -159,6 +197,7 @@ FINDINGS: Final[dict[Kind, type[Finding]]] = {
     Kind.LOOK: LookFound,
     Kind.WATCH: WatchFound,
     Kind.SIMULATE: SimulationFound,
+    Kind.EXPOSURE: ExposureFound,
     Kind.SOURCE_CHECK: SourceFound,
 }
 """What each kind of job finds."""

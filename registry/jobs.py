@@ -1,7 +1,8 @@
 """Work that takes time: people ask for it here, and read how far it has come; a worker does it (`registry.claims`).
 
 Jobs are operational. The ledger records that somebody asked, and whatever a job does to an experiment is an act of its own;
-the rows here are not vouched for, and nothing rests on them. What a job leaves behind has a closed vocabulary without
+the rows here are not vouched for. An act that rests on what a job found (a lock, on the exposures in the logs) repeats it in its
+own record. What a job leaves behind has a closed vocabulary without
 outcomes (`registry.findings`), for everybody may read it before the look.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
@@ -23,9 +24,6 @@ from registry.clock import Clock, SystemClock, parse_instant
 from registry.database import Registry
 from registry.errors import Unknown
 from registry.tables import jobs
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Job",

@@ -200,22 +200,15 @@ def clone(experiment: ExperimentId, actor: As = None, as_json: AsJson = False) -
 
 def exposure_in_words(session: Session, design: Design) -> tuple[Exposure, str]:
     """What the logs say of exposures now, and the sentence that says so."""
-    from app.formats import instant
+    from app.views_experiment.exposure import exposure_sentence
     from experiments.logs.arrival import exposures_begun
     from registry.looks import exposure_of
 
     sources = session.sources
     exposure = exposure_of(design, sources, session.outcomes_if_any(design))
-    source = f"source {design.written.source}"
-    if not exposures_begun(design, sources):
-        said = f"The logs of {source} are not there yet: no unit has been exposed."
-    elif exposure.first_exposure_at is not None:
-        complete = "; the data this plan asks for are complete already" if exposure.data_complete else ""
-        said = f"The logs of {source} show the first exposure at {instant(exposure.first_exposure_at)}{complete}."
-    elif exposure.data_complete:
-        said = f"The logs of {source} hold all units and no times: the data are complete already."
-    else:
-        said = f"The logs of {source} hold no exposure of {design.key} yet."
+    said = exposure_sentence(
+        exposure, source=design.written.source, key=design.key, begun=exposures_begun(design, sources)
+    )
     return exposure, said
 
 

@@ -12,7 +12,7 @@ from app.overview.listing import state_words
 from experiments.readouts.readout import VerdictCode
 from experiments.readouts.verdict import RULES as DECISION_RULES
 from registry.actors import Role
-from registry.lifecycle.states import RULES, Who
+from registry.lifecycle.states import RULES, WORK, Who
 from registry.records import State
 
 HELD = {
@@ -163,7 +163,7 @@ def decision_rules() -> tuple[tuple[str, str], ...]:
 _OTHERWISE = {
     Role.VIEWER: "see everything that is open to all; asks for nothing",
     Role.METRIC_STEWARD: "keep the metric catalogue",
-    Role.DATA_STEWARD: "keep the sources, and have them checked",
+    Role.DATA_STEWARD: "keep the sources",
     Role.MODEL_OWNER: "own models",
     Role.ON_CALL: "be called when something fails",
     Role.LOOK_COMMITTEE: "see a look's numbers before the release, where the design says so; each read is recorded",
@@ -173,6 +173,7 @@ _OTHERWISE = {
 
 def _acts_of(role: Role) -> str:
     said = [f"{rule.verb}{_as(who)}" for rule in RULES.values() for who in rule.who if HELD[who] is role]
+    said += [what for what, allowed in WORK.items() if role in allowed]
     return "; ".join(dict.fromkeys([*said, *([_OTHERWISE[role]] if role in _OTHERWISE else [])]))
 
 

@@ -28,6 +28,7 @@ from registry.lifecycle.ending import (
     opposes,
     reject_decision,
 )
+from registry.lifecycle.exposures import Exposure
 from registry.lifecycle.looking import (
     StopReason,
     hold_look,
@@ -38,7 +39,7 @@ from registry.lifecycle.looking import (
     release,
     seal_look,
 )
-from registry.lifecycle.registration import Exposure, register
+from registry.lifecycle.registration import register
 from registry.lifecycle.running import mature, start, stop, stop_by_hand
 from registry.lifecycle.states import possible_acts
 

@@ -30,6 +30,7 @@ from registry.lifecycle.checks import (
     reserve,
 )
 from registry.lifecycle.drafting import plan_of
+from registry.lifecycle.exposures import Exposure, exposure_found
 from registry.lifecycle.paths import Change, differences, forbidden_after_exposure
 from registry.lifecycle.proposals import (
     AMENDMENT,
@@ -40,7 +41,6 @@ from registry.lifecycle.proposals import (
     required_proposal,
     settle,
 )
-from registry.lifecycle.registration import Exposure
 from registry.lifecycle.states import permit
 from registry.records import Experiment, Label, Plan, Proposal, State
 from registry.tables import plans
@@ -91,7 +91,7 @@ def amend(
     actor: str,
     experiment: str,
     plan: Plan,
-    exposure: Exposure,
+    exposure: Exposure | None,
     *,
     amendment: Amendment | None = None,
     seen: int | None = None,
@@ -99,7 +99,7 @@ def amend(
     """Change a locked plan: material differences once the reviewer approves, administrative ones at once.
 
     Args:
-        exposure: what the logs say now.
+        exposure: what the logs say now; None to take what the worker found last.
         amendment: reason code, explanation and effect on inference; needed for a material change.
     """
     plan.checked()
@@ -115,9 +115,13 @@ def amend(
 
 
 def approve_amendment(
-    registry: Registry, actor: str, experiment: str, exposure: Exposure, *, seen: int | None = None
+    registry: Registry, actor: str, experiment: str, exposure: Exposure | None, *, seen: int | None = None
 ) -> Experiment:
-    """Approve the proposed amendment: the plan's next version. Its timing is computed again, as of now."""
+    """Approve the proposed amendment: the plan's next version. Its timing is computed again, as of now.
+
+    Args:
+        exposure: what the logs say now; None to take what the worker found last.
+    """
     with act(registry, actor, "approve amendment", experiment) as doing:
         current = doing.experiment(seen)
         permit(doing, current)
@@ -191,7 +195,7 @@ def _propose(
     current: Experiment,
     plan: Plan,
     changes: tuple[Change, ...],
-    exposure: Exposure,
+    exposure: Exposure | None,
     amendment: Amendment | None,
 ) -> None:
     permit(doing, current)
@@ -280,11 +284,14 @@ def _proposed(doing: Act, current: Experiment, proposal: Proposal) -> Plan:
     )
 
 
-def _timing(doing: Act, current: Experiment, exposure: Exposure) -> Timing:
+def _timing(doing: Act, current: Experiment, told: Exposure | None) -> Timing:
     if current.released_at is not None or ledger.count(doing.connection, current.id, _SEEN):
         return Timing.OUTCOMES_SEEN
+    if current.state is not State.REGISTERED:
+        return Timing.OUTCOMES_CLOSED
+    exposure = told or exposure_found(doing, current.draft_sha256)
     exposed = first_exposure(current.first_exposure_at, exposure.first_exposure_at) is not None
-    exposed = exposed or exposure.data_complete or current.state is not State.REGISTERED
+    exposed = exposed or exposure.data_complete
     return Timing.OUTCOMES_CLOSED if exposed else Timing.BEFORE_EXPOSURE
 
 

@@ -1,34 +1,22 @@
 """The lock: a reviewer registers a plan, and says openly if units were exposed before."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from registry import ledger
 from registry.acts import Act, act, load_experiment
 from registry.clock import instant
 from registry.database import Registry
 from registry.lifecycle.checks import note_clashes, note_short_reason, note_unfit_reviewer, reserve
 from registry.lifecycle.drafting import plan_of
+from registry.lifecycle.exposures import Exposure, exposure_found
 from registry.lifecycle.states import permit
 from registry.records import Experiment, Label, State
 from registry.tables import plans
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """What a query of the logs says at the moment of an act; the caller asks them, people do not type it."""
-
-    first_exposure_at: datetime | None
-    """The earliest exposure in the logs; None when there is none."""
-    data_complete: bool = False
-    """Whether the data the plan asks for are all there already."""
 
 
 def register(
     registry: Registry,
     actor: str,
     experiment: str,
-    exposure: Exposure,
+    exposure: Exposure | None,
     *,
     declared: Label | None = None,
     reason: str | None = None,
@@ -37,7 +25,9 @@ def register(
     """Lock a plan. The reviewer does; alone, the owner, and the label says so for ever.
 
     Args:
-        exposure: what the logs say now. With exposures in them the plan is not a pre-registration any more.
+        exposure: what the logs say now; None to take what the worker found last, for a process that opens no log. With
+            exposures in them the plan is not a pre-registration any more. One that comes between the finding and the lock
+            labels the experiment late once it starts.
         declared: `Label.LATE` or `Label.RETROSPECTIVE`, to lock it all the same under that label.
     """
     if declared not in (None, Label.LATE, Label.RETROSPECTIVE):
@@ -50,6 +40,7 @@ def register(
         if current.reviewer is not None:
             note_unfit_reviewer(doing, current, current.reviewer)
         plan = plan_of(doing, current)
+        exposure = exposure or exposure_found(doing, plan.sha256)
         reads = ledger.count(doing.connection, current.id, (ledger.READ_OUTCOMES,))
         timing = _timing_label(doing, exposure, reads, declared)
         if timing is not None:
@@ -88,7 +79,7 @@ def register(
             "first_exposure_at": None if first is None else instant(first),
             "data_complete": exposure.data_complete,
             "outcome_reads_before": reads,
-        }
+        } | ({} if exposure.job is None else {"found_by_job": exposure.job})
         doing.summary = f"Registered and locked plan {plan.sha256[:12]}" + (
             f" ({timing})." if timing else "."
         )

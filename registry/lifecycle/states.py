@@ -1,5 +1,6 @@
-"""Which act is possible in which state, and who may do it: the one table that every verb asks."""
+"""Which act is possible in which state, and who may do it: the tables that every verb asks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -86,6 +87,12 @@ RULES: Final = {
     )
 }
 
+WORK: Final[Mapping[str, tuple[Role, ...]]] = {
+    "check a source": (Role.ANALYST, Role.DATA_STEWARD, Role.ADMIN),
+    "simulate a design": (Role.ANALYST, Role.REVIEWER, Role.DECIDER),
+}
+"""What rests on roles alone, whatever the state of an experiment."""
+
 _NEXT: Final = {
     State.DRAFT: "The owner submits it for review.",
     State.IN_REVIEW: "The reviewer registers it or requests changes.",
@@ -118,6 +125,21 @@ def permit(act: Act, experiment: Experiment, verb: str | None = None) -> None:
             when_possible=f"while it is {_or(rule.states)}.",
             what_to_do=_NEXT[experiment.state],
         )
+
+
+def permit_work(act: Act, what: str) -> Role:
+    """Note that this actor has none of the roles for it; gives the role it is done in. Fairtrial itself may ask for it."""
+    allowed = WORK[what]
+    held = next((role for role in (*allowed, Role.SYSTEM) if act.actor.has(role)), None)
+    if held is not None:
+        return held
+    names = " or ".join(role.value.lower() for role in allowed)
+    act.object(
+        f"Only somebody with the role {names} may {what}; {act.actor.id} has none of them.",
+        when_possible=f"for an {names}.",
+        what_to_do="Ask one of them, or an admin for the role.",
+    )
+    return min(act.actor.roles, default=Role.VIEWER)
 
 
 def possible_acts(person: Person, experiment: Experiment) -> tuple[str, ...]:

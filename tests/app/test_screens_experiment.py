@@ -18,6 +18,7 @@ from app.export.blocks import Table, Words
 from app.export.page import page_of
 from app.identity import ACT_AS
 from app.settings import load_settings
+from app.worker import Worker
 from experiments.readouts.readout import Readout
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
@@ -442,25 +443,31 @@ def test_what_changed_meanwhile_is_not_overwritten(at):
 def test_the_reviewer_reads_the_whole_protocol_and_locks_it_by_typing_its_id(at):
     life = at("in_review")
     page = visit("plan", "ola")
-    said = words(page)
-    assert "The logs hold no exposure of it yet." in said
-    assert "Success means: success@1 is higher than with control" in said
+    assert "Success means: success@1 is higher than with control" in words(page)
+    assert "possible once the logs were asked" in off(page, "Register and lock")
+    page = press(page, "Ask the logs")
+    assert "waiting for a worker" in words(page)
+    Worker(life.folder).run(once=True)
+    page = visit("plan", "ola")
+    assert "The logs of source main are not there yet: no unit has been exposed." in words(page)
     page = press(page, "Register and lock")
     assert "Not locked" in page.error[0].value
     assert dossier(life.folder).experiment.state == "in_review"
     page.text_input(key="lock.confirm").set_value(ID)
     page = press(page, "Register and lock")
     assert f"{ID} is registered" in page.success[0].value
-    locked = dossier(life.folder).plans[0]
-    assert locked.locked_by == "ola"
+    locked = dossier(life.folder)
+    assert locked.plans[0].locked_by == "ola"
+    assert locked.experiment.labels == ("simulated",)
 
 
 def test_exposures_before_the_lock_need_a_label_with_a_reason(at):
     life = at("in_review")
     life.write_logs(life_day(1))
     life.ok(f"clock --set {life_day(1).isoformat()}")
+    found.work(life.folder, ID, Kind.EXPOSURE, by="ola")
     page = visit("plan", "ola")
-    assert "The logs show the first exposure at 2 Nov 2026" in words(page)
+    assert "show the first exposure at 2 Nov 2026" in words(page)
     page.text_input(key="lock.confirm").set_value(ID)
     page = press(page, "Register and lock")
     assert "Units have been exposed" in page.error[0].value
@@ -468,6 +475,30 @@ def test_exposures_before_the_lock_need_a_label_with_a_reason(at):
     page.text_area(key="lock.reason").set_value("The logs began a day before the plan was read.")
     page = press(page, "Register and lock")
     assert "late" in dossier(life.folder).experiment.labels
+
+
+def test_what_the_logs_said_long_ago_locks_nothing(at):
+    """Also where the page had been open all the while."""
+    life = at("in_review")
+    found.work(life.folder, ID, Kind.EXPOSURE, by="ola")
+    page = visit("plan", "ola")
+    life.ok(f"clock --set {life_day(1).isoformat()}")
+    page.text_input(key="lock.confirm").set_value(ID)
+    page = press(page, "Register and lock")
+    assert "possible once the logs were asked" in off(page, "Register and lock")
+    assert "too long ago" in words(page)
+    assert dossier(life.folder).experiment.state == "in_review"
+
+
+def test_logs_that_cannot_be_read_keep_the_plan_from_being_locked(at):
+    life = at("in_review")
+    (life.folder / "sources.yaml").write_text(
+        "sources: {main: {assignments: {files: a.csv}}}", encoding="utf-8"
+    )
+    found.work(life.folder, ID, Kind.EXPOSURE, by="ola")
+    page = visit("plan", "ola")
+    assert "The logs could not be asked" in page.error[0].value
+    assert "possible once the logs were asked" in off(page, "Register and lock")
 
 
 @pytest.mark.parametrize("person", ["mira", "dan", "vic"])

@@ -25,7 +25,7 @@ from experiments.designs.metrics import load_catalogue
 from experiments.readouts.verdict import Findings, PrimaryState, verdict_of
 from registry.actors import Person, Role
 from registry.lifecycle import possible_acts
-from registry.lifecycle.states import RULES, Who
+from registry.lifecycle.states import RULES, WORK, Who
 from registry.portfolio import last_plans, portfolio
 from registry.records import State
 from registry.store import export_ledger, find_ledger, show
@@ -322,6 +322,7 @@ def test_what_a_role_may_do_is_what_the_registry_permits(at, role):
                 assert verb in told, (role, state, verb)
     claimed = [rule.verb for rule in RULES.values() if any(HELD[who] is role for who in rule.who)]
     assert [verb for verb in claimed if verb not in told] == []
+    assert all((what in told) is (role in allowed) for what, allowed in WORK.items())
     assert set(HELD) == set(Who)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -15,6 +16,7 @@ from app.drafting.steps import STEPS
 from app.identity import ACT_AS
 from app.screens.register.simulating import BY_WORKER
 from app.settings import load_settings
+from app.worker import Worker
 from experiments.designs.design import parse_design
 from experiments.designs.metrics import load_catalogue
 from experiments.simulation import simulate
@@ -375,7 +377,16 @@ def lock(shown: AppTest) -> None:
     ok(labelled(shown.button, "Lock the plan").click().run())
 
 
+def ask_the_logs(shown: AppTest) -> None:
+    ok(labelled(shown.button, "Ask the logs").click().run())
+    assert not [button for button in shown.button if button.label == "Ask the logs"]
+    Worker(Path()).run(once=True)
+    ok(shown.run())
+
+
 def test_alone_one_locks_the_plan_oneself_and_it_says_so_for_ever(alone):
+    assert labelled(alone.button, "Register and lock").disabled
+    ask_the_logs(alone)
     ok(labelled(alone.button, "Register and lock").click().run())
     assert labelled(alone.button, "Lock the plan").disabled
     lock(alone)
@@ -386,7 +397,9 @@ def test_alone_one_locks_the_plan_oneself_and_it_says_so_for_ever(alone):
 
 def test_a_plan_that_comes_after_the_first_exposure_needs_a_reason_and_is_labelled(alone, monkeypatch):
     seen = Exposure(first_exposure_at=datetime(2026, 11, 2, 9, tzinfo=UTC))
-    monkeypatch.setattr("app.screens.register.review.exposure_of", lambda *_: seen)
+    monkeypatch.setattr("registry.looks.exposure_of", lambda *_: seen)
+    monkeypatch.setattr("experiments.logs.arrival.exposures_begun", lambda *_: True)
+    ask_the_logs(alone)
     ok(labelled(alone.button, "Register and lock").click().run())
     assert "first exposure at 2 Nov 2026, 09:00 UTC" in words(alone)
     lock(alone)
@@ -396,6 +409,16 @@ def test_a_plan_that_comes_after_the_first_exposure_needs_a_reason_and_is_labell
     ok(reason.input("The flag was switched on a day too early.").run())
     lock(alone)
     assert {"late", "self-reviewed"} <= {label.value for label in saved(ID).experiment.labels}
+
+
+def test_a_plan_that_changed_after_the_logs_were_asked_is_asked_about_again(alone, fairtrial):
+    ask_the_logs(alone)
+    design = Path("designs/model-ab.yaml")
+    design.write_text(design.read_text().replace("units_per_day: ", "units_per_day: 1"))
+    assert fairtrial(f"register designs/model-ab.yaml --update {ID} --draft").exit_code == 0
+    again = go(page(id=ID), 9)
+    assert "The plan was changed after the logs were asked" in words(again)
+    assert labelled(again.button, "Register and lock").disabled
 
 
 def test_the_worker_is_asked_for_more_replays_and_its_table_is_shown(at):

@@ -85,6 +85,7 @@ def test_an_equal_job_that_is_not_finished_is_given_instead_of_a_second(team: An
         ("health", ["vic", "mira", "dan", "ada", "system"], []),
         ("look-status", ["vic", "mira", "system"], []),
         ("watch", ["vic", "mira", "system"], []),
+        ("exposure", ["vic", "ola", "system"], []),
         ("look", ["mira", "system"], ["max", "ola", "dan", "ada", "vic", "lou"]),
         ("simulate", ["mira", "max", "ola", "dan", "system"], ["vic", "ada", "lou"]),
     ],

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from app.formats import instant
 from app.protocol import protocol
 from app.screens.experiment import marks
 from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.ending import ending
-from app.screens.experiment.history import changes_table, exposure_now
+from app.screens.experiment.exposure import exposure_section, request_exposure
+from app.screens.experiment.history import changes_table
 from app.screens.experiment.opened import Opened
-from app.screens.pieces import plain
+from app.views_experiment.exposure import label_needed
 from app.views_experiment.gates import why_not
 from app.views_experiment.history import changes_under_review
-from experiments.forms.problems import Invalid
 from registry import lifecycle
-from registry.lifecycle import Exposure
 from registry.lifecycle.checks import MINIMUM_REASON
 from registry.records import Label, State
 
@@ -28,16 +27,15 @@ _LABELS: Final = (NO_LABEL, Label.LATE.value, Label.RETROSPECTIVE.value)
 
 def plan(opened: Opened) -> None:
     """Draw the tab."""
-    state, exposure = opened.dossier.experiment.state, None
+    state = opened.dossier.experiment.state
     if state is State.IN_REVIEW:
-        exposure = _review(opened)
+        _review(opened)
     elif state is State.DRAFT:
         marks.words("A draft: nothing is locked. Its owner edits it under Register and sends it for review.")
     _protocol(opened)
     if state is State.IN_REVIEW:
         st.subheader("Lock it, or send it back", anchor="lock")
-        if exposure is not None:
-            _lock(opened, exposure)
+        _lock(opened)
         _request_changes(opened)
         _take_back(opened)
     if state in {State.DRAFT, State.IN_REVIEW}:
@@ -55,8 +53,8 @@ def _protocol(opened: Opened) -> None:
         st.code(opened.dossier.draft_written, language="yaml")
 
 
-def _review(opened: Opened) -> Exposure | None:
-    """Who reviews, what changed and what the logs say now; the acts follow the protocol."""
+def _review(opened: Opened) -> None:
+    """Who reviews and what changed; the acts follow the protocol."""
     current = opened.dossier.experiment
     st.subheader("Review", anchor="review")
     marks.words(
@@ -69,35 +67,19 @@ def _review(opened: Opened) -> Exposure | None:
         )
     elif changes is not None:
         marks.words("Nothing changed in the plan since it was last under review.")
-    return _exposure(opened)
 
 
-def _exposure(opened: Opened) -> Exposure | None:
-    """What the logs say of exposures now, in words; None where that cannot be known, so that nothing can be locked."""
-    try:
-        exposure = exposure_now(opened)
-    except (Invalid, ValueError) as error:
-        st.error(
-            f"It cannot be locked now: {plain(str(error))} The plan is kept. Mend it, then load this page again."
-        )
-        return None
-    if exposure.first_exposure_at is not None:
-        complete = " The data this plan asks for are complete already." if exposure.data_complete else ""
-        said = f"The logs show the first exposure at {instant(exposure.first_exposure_at)}.{complete}"
-    elif exposure.data_complete:
-        said = "The logs hold all units and no times: the data are complete already."
-    else:
-        said = "The logs hold no exposure of it yet."
-    marks.words(f"Checked now: {said}")
-    return exposure
-
-
-def _lock(opened: Opened, exposure: Exposure) -> None:
-    if impossible(
-        "Register and lock", "lock.do", why_not(opened.me.person, opened.dossier.experiment, "register")
-    ):
+def _lock(opened: Opened) -> None:
+    why = why_not(opened.me.person, opened.dossier.experiment, "register")
+    if why is None and opened.design is None:
+        why = f"the plan does not resolve to a design; {opened.why_no_design}"
+    if impossible("Register and lock", "lock.do", why):
         return
-    early = exposure.first_exposure_at is not None or exposure.data_complete
+    standing = exposure_section(opened.here, opened.dossier.experiment, partial(_ask, opened))
+    if standing.exposure is None:
+        impossible("Register and lock", "lock.do", "possible once the logs were asked.")
+        return
+    early = label_needed(standing.exposure) is not None
     with st.form("lock", enter_to_submit=False):
         label, text = NO_LABEL, ""
         if early:
@@ -121,12 +103,18 @@ def _lock(opened: Opened, exposure: Exposure) -> None:
             opened.here.registry,
             opened.me.id,
             opened.id,
-            exposure_now(opened),
+            None,
             declared=None if label == NO_LABEL else Label(label),
             reason=text or None,
             seen=seen,
         ),
         f"{opened.id} is registered, and its plan is locked.",
+    )
+
+
+def _ask(opened: Opened) -> None:
+    attempt(
+        lambda: request_exposure(opened.here, opened.id), "The logs are being asked. This page may be closed."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app.drafting.checking import Checked, label_of, step_of
@@ -9,19 +11,16 @@ from app.drafting.steps import STEPS
 from app.drafting.text import Edit
 from app.readings import Reading
 from app.screens.experiment import marks
+from app.screens.experiment.exposure import exposure_section, request_exposure
 from app.screens.frame import Here, refusal
 from app.screens.register.desk import Desk
 from app.screens.register.fields import TO_MEND
 from app.screens.register.rail import sections
-from experiments.designs.design import Design
-from experiments.logs.sources import load_sources
+from app.views_experiment.exposure import ExposureStanding, label_needed
 from registry import lifecycle
 from registry.actors import Role
 from registry.errors import Conflict, Refused
-from registry.lifecycle import Exposure
-from registry.looks import exposure_of
-from registry.records import Label
-from registry.store import Dossier, everybody
+from registry.store import Dossier, everybody, show
 
 SEEN = ("outcome_data_seen",)
 SHORTEST = 50
@@ -180,10 +179,16 @@ def _lock(here: Here, desk: Desk, checked: Checked, is_open: bool) -> None:
         st.button("Register and lock", disabled=True, key=desk.key((), "lock"))
         marks.words("Register and lock: possible once everything on the checklist is ✓.", muted=True)
         return
+    current = show(here.registry, desk.id).experiment
+    standing = exposure_section(here, current, partial(_ask, here, desk.id))
+    if standing.exposure is None:
+        st.button("Register and lock", disabled=True, key=desk.key((), "lock"))
+        marks.words("Register and lock: possible once the logs were asked.", muted=True)
+        return
     if st.button("Register and lock", type="primary", icon=":material/lock:", key=desk.key((), "lock")):
         st.session_state[_LOCKING] = desk.id
     if st.session_state.get(_LOCKING) == desk.id:
-        _lock_dialog(here, desk, checked.design)
+        _lock_dialog(here, desk, standing)
 
 
 def _not_now() -> None:
@@ -191,13 +196,12 @@ def _not_now() -> None:
 
 
 @st.dialog("Register and lock", on_dismiss=_not_now)
-def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
+def _lock_dialog(here: Here, desk: Desk, standing: ExposureStanding) -> None:
     marks.words(
         "From now on the plan changes only by amendment. It is labelled self-reviewed for ever, since nobody else looked at it."
     )
-    exposure, said = _exposure(here, design)
-    marks.words(said)
-    late = _label_of(exposure)
+    marks.words(standing.said)
+    late = None if standing.exposure is None else label_needed(standing.exposure)
     reason = None
     if late is not None:
         reason = st.text_area(
@@ -213,7 +217,7 @@ def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
         sent = lifecycle.submit(registry, mine, desk.id, reviewer=mine, seen=desk.seen)
         try:
             lifecycle.register(
-                registry, mine, desk.id, exposure, declared=late, reason=reason, seen=sent.revision
+                registry, mine, desk.id, None, declared=late, reason=reason, seen=sent.revision
             )
         except Refused:
             desk.seen = lifecycle.take_back(registry, mine, desk.id).revision
@@ -227,18 +231,10 @@ def _lock_dialog(here: Here, desk: Desk, design: Design) -> None:
         st.rerun()
 
 
-def _label_of(exposure: Exposure) -> Label | None:
-    """What a plan has to be called that is locked now."""
-    if exposure.data_complete:
-        return Label.RETROSPECTIVE
-    return None if exposure.first_exposure_at is None else Label.LATE
-
-
-def _exposure(here: Here, design: Design) -> tuple[Exposure, str]:
-    """What the logs of assignments and exposures say now; no outcome source is opened here."""
-    from app.formats import instant
-
-    found = exposure_of(design, load_sources(here.settings.sources), None)
-    if found.first_exposure_at is not None:
-        return found, f"The logs show the first exposure at {instant(found.first_exposure_at)}."
-    return found, f"The logs hold no exposure of {design.key} yet."
+def _ask(here: Here, id: str) -> None:
+    try:
+        request_exposure(here, id)
+    except Refused as refused:
+        refusal(refused)
+    else:
+        st.rerun()
