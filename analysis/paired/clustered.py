@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from analysis.inference import normal_deviate
 from analysis.paired.inference import (
     Alternative,
     check_alternative,
@@ -17,89 +15,9 @@ from analysis.paired.inference import (
     tail_p_value,
     two_sided_critical,
 )
+from analysis.paired.user_moments import ClusterMoments
 
 ClusterMethod = Literal["obuchowski", "durkalski", "linearised"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterMoments:
-    """Means and centred second moments, over users, of a sum of paired differences and a number of pairs.
-
-    Attributes:
-        users: number of users (clusters).
-        difference_mean: mean over users of dₖ, the sum of candidate − champion over the user's pairs.
-        pairs_mean: mean over users of nₖ, the user's number of pairs; positive.
-        difference_m2: Σ (dₖ − mean)².
-        pairs_m2: Σ (nₖ − mean)².
-        cross: Σ (dₖ − mean)(nₖ − mean).
-
-    Raises:
-        ValueError: naming every number that cannot be.
-    """
-
-    users: int
-    difference_mean: float
-    pairs_mean: float
-    difference_m2: float
-    pairs_m2: float
-    cross: float
-
-    def __post_init__(self) -> None:
-        problems = []
-        if self.users < 0:
-            problems.append(f"users: {self.users} is not allowed; give the number of users, 0 or more")
-        for name in ("difference_mean", "pairs_mean", "difference_m2", "pairs_m2", "cross"):
-            value = getattr(self, name)
-            if not math.isfinite(value) or (name.endswith("m2") and value < 0):
-                problems.append(
-                    f"{name}: {value} is not allowed; give a finite number, for a sum of squares ≥ 0"
-                )
-        if self.users > 0 and not self.pairs_mean > 0:
-            problems.append(f"pairs_mean: {self.pairs_mean} is not allowed; leave users without pairs out")
-        if problems:
-            raise ValueError("\n".join(problems))
-
-    @classmethod
-    def of_counts(
-        cls, candidate_only: ArrayLike, champion_only: ArrayLike, pairs: ArrayLike
-    ) -> ClusterMoments:
-        """From each user's discordant pairs and number of pairs: the difference of shares over all pairs.
-
-        Args:
-            candidate_only, champion_only, pairs: one count per user, of the same length.
-        """
-        b, c, n = (np.asarray(x, dtype=float) for x in (candidate_only, champion_only, pairs))
-        _check_counts(b, c, n)
-        return cls.of_sums(b - c, n)
-
-    @classmethod
-    def of_user_shares(
-        cls, candidate_only: ArrayLike, champion_only: ArrayLike, pairs: ArrayLike
-    ) -> ClusterMoments:
-        """From the same counts: each user's own difference of shares, every user counting alike."""
-        b, c, n = (np.asarray(x, dtype=float) for x in (candidate_only, champion_only, pairs))
-        _check_counts(b, c, n)
-        return cls.of_sums((b - c) / n, np.ones_like(n))
-
-    @classmethod
-    def of_sums(cls, differences: ArrayLike, pairs: ArrayLike) -> ClusterMoments:
-        """From each user's sum of candidate − champion (latency, score) and number of pairs."""
-        d, n = np.asarray(differences, dtype=float), np.asarray(pairs, dtype=float)
-        if d.shape != n.shape or d.ndim != 1:
-            raise ValueError(
-                f"differences, pairs: shapes {d.shape} and {n.shape}; give one number per user in each"
-            )
-        if not (np.isfinite(d).all() and np.isfinite(n).all() and (n > 0).all()):
-            raise ValueError("differences, pairs: give finite numbers, and leave users without pairs out")
-        if d.size == 0:
-            return cls(0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        d_mean, n_mean = math.fsum(d) / d.size, math.fsum(n) / n.size
-        d, n = d - d_mean, n - n_mean
-        return cls(len(d), d_mean, n_mean, math.fsum(d * d), math.fsum(n * n), math.fsum(d * n))
-
-    def residual_m2(self, difference: float) -> float:
-        """Σ (rₖ − mean)² of the residuals rₖ = dₖ − difference·nₖ."""
-        return max(self.difference_m2 - 2 * difference * self.cross + difference**2 * self.pairs_m2, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +37,13 @@ class ClusteredDifference:
     statistic: float | None  # standard normal; Student's t with users − 1 degrees of freedom if linearised
     p_value: float | None
     not_computed: str | None = None
+
+    @property
+    def z(self) -> float | None:
+        """The statistic on the normal scale, by its one-sided p, sign kept: for sequential boundaries."""
+        if self.statistic is None:
+            return None
+        return normal_deviate(self.statistic, self.users - 1 if self.method == "linearised" else math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +103,18 @@ def clustered_difference(
             f"null_difference: {null_difference} is not allowed; give a finite number, usually 0"
         )
 
-    result = _linearised if method == "linearised" else _score
-    found = result(moments, method, level, null_difference)
-    if isinstance(found, str):
-        return ClusteredDifference(
-            method, alternative, null_difference, level, moments.users, None, None, None, None, found
-        )
-    statistic, ci, df = found
-    return ClusteredDifference(
-        method=method,
-        alternative=alternative,
-        null_difference=null_difference,
-        level=level,
-        users=moments.users,
+    empty = ClusteredDifference(
+        method, alternative, null_difference, level, moments.users, None, None, None, None
+    )
+    statistic = user_statistic(moments, method, null_difference)
+    if isinstance(statistic, str):
+        return replace(empty, not_computed=statistic)
+    df = moments.users - 1 if method == "linearised" else math.inf
+    ci = user_interval(moments, method, two_sided_critical(level, df))
+    if ci is None:
+        return replace(empty, not_computed=f"{_too_few(moments)} for an interval at level {level}")
+    return replace(
+        empty,
         difference=moments.difference_mean / moments.pairs_mean,
         ci=ci,
         statistic=statistic,
@@ -241,27 +165,43 @@ def clustered_noninferiority(
     )
 
 
-Inference = tuple[float, tuple[float, float], float]  # statistic, interval, degrees of freedom
-
-
-def _score(moments: ClusterMoments, method: str, level: float, null: float) -> Inference | str:
+def user_statistic(moments: ClusterMoments, method: ClusterMethod, null: float) -> float | str:
+    """The statistic of the named test, or why there is none."""
     k = moments.users
     if k < 2:
         return f"fewer than 2 users (found {k})"
-    correction = k / (k - 1) if method == "obuchowski" else 1.0
     excess = moments.difference_mean - null * moments.pairs_mean
+    if method == "linearised":
+        scatter = moments.residual_m2(moments.difference_mean / moments.pairs_mean)
+        if scatter == 0:
+            return "the difference per pair is the same for every user"
+        return excess * math.sqrt(k * (k - 1) / scatter)
     squares = moments.residual_m2(null) + k * excess**2
     if squares == 0:
         return f"no user's pairs differ from the null difference {null}"
-    # The set of nulls not rejected is a quadratic inequality, as Fieller's; it is an interval only if the
-    # number of pairs is itself known well enough from so many users.
-    z2 = two_sided_critical(level) ** 2 * correction
+    return k * excess / math.sqrt(_correction(method, k) * squares)
+
+
+def user_interval(
+    moments: ClusterMoments, method: ClusterMethod, critical: float
+) -> tuple[float, float] | None:
+    """All null differences at which |statistic| is at most ``critical``; None where they have no end.
+
+    Those of the score methods are the solutions of a quadratic inequality, as Fieller's: an interval only if
+    the number of pairs is itself known well enough from so many users.
+    """
+    k = moments.users
+    if method == "linearised":
+        estimate, error = moments.difference_mean / moments.pairs_mean, moments.standard_error
+        reach = math.inf if error is None else critical * error
+        return (estimate - reach, estimate + reach) if math.isfinite(reach) else None
+    z2 = critical**2 * _correction(method, k)
     if k <= z2:
-        return f"{k} users are too few for an interval at level {level}"
+        return None
     g = z2 / (k * (k - z2))
     a = moments.pairs_mean**2 - g * moments.pairs_m2
     if a <= 0:
-        return f"{k} users with so unequal numbers of pairs are too few for an interval at level {level}"
+        return None
     b = moments.difference_mean * moments.pairs_mean - g * moments.cross
     scatter = (
         moments.pairs_mean**2 * moments.difference_m2
@@ -270,28 +210,13 @@ def _score(moments: ClusterMoments, method: str, level: float, null: float) -> I
     )
     product = moments.difference_m2 * moments.pairs_m2 - moments.cross**2
     root = math.sqrt(max(g * scatter - g**2 * product, 0.0))
-    return k * excess / math.sqrt(correction * squares), ((b - root) / a, (b + root) / a), math.inf
+    return (b - root) / a, (b + root) / a
 
 
-def _linearised(moments: ClusterMoments, _method: str, level: float, null: float) -> Inference | str:
-    k = moments.users
-    if k < 2:
-        return f"fewer than 2 users (found {k})"
-    estimate = moments.difference_mean / moments.pairs_mean
-    error = math.sqrt(moments.residual_m2(estimate) / (k * (k - 1))) / moments.pairs_mean
-    if error == 0:
-        return "the difference per pair is the same for every user"
-    reach = two_sided_critical(level, k - 1) * error
-    return (estimate - null) / error, (estimate - reach, estimate + reach), k - 1
+def _correction(method: ClusterMethod, users: int) -> float:
+    return users / (users - 1) if method == "obuchowski" else 1.0
 
 
-def _check_counts(b: np.ndarray, c: np.ndarray, n: np.ndarray) -> None:
-    if not (b.shape == c.shape == n.shape and b.ndim == 1):
-        raise ValueError(
-            f"candidate_only, champion_only, pairs: shapes {b.shape}, {c.shape}, {n.shape}; give one per user"
-        )
-    if (b < 0).any() or (c < 0).any() or (b + c > n).any() or (n < 1).any():
-        raise ValueError(
-            "candidate_only, champion_only, pairs: each user needs 1 or more pairs and no more discordant "
-            "pairs than pairs; leave users without pairs out"
-        )
+def _too_few(moments: ClusterMoments) -> str:
+    unequal = " with so unequal numbers of pairs" if moments.pairs_m2 > 0 else ""
+    return f"{moments.users} users{unequal} are too few"
