@@ -1,0 +1,1 @@
+"""A canary: a candidate served to a growing share of the traffic, its guardrails checked step by step."""
