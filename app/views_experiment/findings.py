@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from experiments.looks.health import Health
 from registry.database import Registry
-from registry.findings import LookFound, LookStanding, LookStatusFound, WatchFound
+from registry.findings import HealthFound, LookFound, LookStanding, LookStatusFound, WatchFound
 from registry.jobs import Job, JobState, Kind, jobs_of, latest
 from registry.store import Dossier
 
@@ -24,6 +25,7 @@ class Findings:
         standing: of the look that is next now; one of an earlier look says nothing any more.
         at_work: jobs that wait or run, oldest first.
         failed: the newest job of its kind, where that failed.
+        since: from when on each health check has had the result that it has, by its name.
     """
 
     health: Health | None
@@ -36,6 +38,7 @@ class Findings:
     watch_at: datetime | None
     at_work: tuple[Job, ...]
     failed: tuple[Job, ...]
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def findings_of(registry: Registry, dossier: Dossier) -> Findings:
@@ -45,8 +48,9 @@ def findings_of(registry: Registry, dossier: Dossier) -> Findings:
     newest = {job.kind: job for job in reversed(recent)}
     done = {kind: latest(registry, id, kind, (JobState.DONE,)) for kind in WATCHED}
     health, standing, look, watch = (done[kind] for kind in WATCHED)
+    healthy = None if health is None else _health(health)
     return Findings(
-        health=_health(health),
+        health=healthy,
         health_at=None if health is None else health.finished_at,
         standing=_standing(standing, dossier),
         standing_at=None if standing is None else standing.finished_at,
@@ -56,13 +60,14 @@ def findings_of(registry: Registry, dossier: Dossier) -> Findings:
         watch_at=None if watch is None else watch.finished_at,
         at_work=tuple(job for job in reversed(recent) if job.unfinished),
         failed=tuple(job for job in newest.values() if job.state is JobState.FAILED),
+        since={} if healthy is None else healthy.since,
     )
 
 
-def _health(job: Job | None) -> Health | None:
-    if job is None or job.result is None:
+def _health(job: Job) -> HealthFound | None:
+    if job.result is None:
         return None
-    return Health.model_validate({name: value for name, value in job.result.items() if name != "health"})
+    return HealthFound.model_validate({name: value for name, value in job.result.items() if name != "health"})
 
 
 def _standing(job: Job | None, dossier: Dossier) -> LookStanding | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
@@ -14,12 +14,14 @@ from experiments.designs.design import Design
 from experiments.designs.sequential import planned_looks
 from experiments.forms.durations import DAY
 from experiments.looks.health import Health
-from experiments.readouts.readout import Check
 from registry.clock import parse_instant
 from registry.ledger import READ_OUTCOMES
 from registry.records import Look, State
 from registry.sealing import WATCHED, harm_of
 from registry.store import Dossier
+
+PACE_DAYS: Final = 7
+"""Days over which the pace of enrolment is counted: a whole week has every weekday once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,14 @@ class Progress:
 
     fraction: float
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Units exposed a day, and over which days that was counted."""
+
+    per_day: float
+    over: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +102,47 @@ def numbers_of(
     health = findings.health
     if health is None:
         return ()
-    exposed = sum(arm.exposed for arm in health.arms)
     numbers = [
         ("Units assigned", count(sum(arm.assigned for arm in health.arms))),
-        ("Exposed", count(exposed)),
+        ("Exposed", count(sum(arm.exposed for arm in health.arms))),
         ("Mature", count(sum(arm.mature for arm in health.arms))),
         ("Planned", count(design.plan.total)),
     ]
-    first, until = dossier.experiment.first_exposure_at, health.watermark or health.checked_at
-    if first is not None and until > first:
-        days = (until - first).total_seconds() / DAY
+    first = dossier.experiment.first_exposure_at
+    if first is not None and now >= first:
         planned = design.written.power.units_per_day
         beside = f" (planned {count(round(planned))})" if planned else ""
-        if design.minimum_duration >= days * DAY:
-            numbers.append(("Exposed a day", f"{decimal(exposed / days, 0)}{beside}"))
+        pace = pace_of(health)
+        if pace is not None:
+            numbers.append(("Exposed a day", f"{count(round(pace.per_day))} {pace.over}{beside}"))
         most = design.maximum_duration / DAY
         day = int((now - first).total_seconds() // DAY) + 1
         numbers.append(("Day", f"{day} of at most {decimal(most, 0)} of enrolment"))
     return tuple(numbers)
+
+
+def pace_of(health: Health) -> Pace | None:
+    """Exposed units a day over the last whole days that the logs are complete for; None before the first such day."""
+    if not health.days:
+        return None
+    first, end = health.days[0].on, (health.watermark or health.checked_at).date()
+    if health.watermark is None:
+        end = health.days[-1].on + timedelta(days=1)
+    days = min((end - first).days, PACE_DAYS)
+    if days < 1:
+        return None
+    begin = end - timedelta(days=days)
+    came = sum(sum(day.exposed) for day in health.days if begin <= day.on < end)
+    return Pace(came / days, f"over the last {days} days" if days > 1 else "on the last day")
+
+
+def all_mature_at(design: Design, health: Health) -> datetime | None:
+    """When the last of the units exposed so far will be mature; None without times, or once all are."""
+    if not health.days or not any(week.waiting for week in health.maturing):
+        return None
+    last = max(day.on for day in health.days if sum(day.exposed))
+    midnight = datetime(last.year, last.month, last.day, tzinfo=health.checked_at.tzinfo)
+    return midnight + timedelta(days=1, seconds=design.maturity)
 
 
 def look_rows(dossier: Dossier, design: Design, findings: Findings) -> tuple[LookRow, ...]:
@@ -182,65 +215,6 @@ def outcome_reads_of(dossier: Dossier) -> OutcomeReads:
     closed = "" if dossier.experiment.released_at else " What it found is closed."
     rows = tuple((_time(entry.at), entry.actor, entry.reason or entry.summary) for entry in reads)
     return OutcomeReads(f"{who} has read outcome data, {times}.{closed}", rows)
-
-
-def failing(health: Health) -> tuple[Check, ...]:
-    """The checks that stand in the way, the worst first."""
-    order = {"fail": 0, "hold": 1, "warn": 2}
-    return tuple(sorted((c for c in health.checks if c.result in order), key=lambda c: order[c.result]))
-
-
-def advice(check: Check) -> str:
-    """What to do about a check that does not pass."""
-    if check.result not in {"fail", "hold", "warn"}:
-        return NOTHING
-    return next((said for begin, said in _ADVICE if check.name.casefold().startswith(begin)), _ANYTHING)
-
-
-SRM_STAGES: Final = (
-    "Assignment: are units hashed with the declared salt and shares, by every server?",
-    "Execution: does one arm crash, redirect or time out before its exposure is logged?",
-    "Logging: are rows of one arm lost, delayed, filtered or written twice?",
-    "Analysis: does the source map arms and units as the design means them?",
-    "Interference: was the allocation or another experiment changed while it ran?",
-)
-"""Where a mismatch of the arms comes from, after the taxonomy of Fabijan et al. (2019), KDD."""
-
-_ADVICE: Final = (
-    (
-        "allocation by",
-        "Compare this level's assignment with the others; a rule before the hash is the usual cause.",
-    ),
-    (
-        "allocation",
-        "Go through assignment, execution, logging, analysis and interference. Then restart it as a new experiment, or abandon it.",
-    ),
-    (
-        "units in several arms",
-        "Look for units whose id changes, or for a second assignment with another salt.",
-    ),
-    (
-        "data freshness",
-        "See whether the load of the logs still runs. Nothing is lost: looks wait until the logs are complete.",
-    ),
-    (
-        "assignment audit",
-        "Compare salt, key and shares in the assigning service with the design: the logged arm is not the hash's.",
-    ),
-    (
-        "join rate",
-        "Compare the unit ids of the outcome log with those of the assignments: case, prefix, type.",
-    ),
-    ("arms named", "Map the logged arm names to the design's in the sources file (arms)."),
-    ("units to analyse", "See why no unit reaches the analysis: eligibility, exposure, maturity."),
-    ("readable", "Look at the rows that cannot be read; they are counted and never dropped in silence."),
-    ("exposed before assigned", "Compare the clocks and time zones of the two logs."),
-    ("recorded before", "Compare the clocks and time zones of what occurs and what records it."),
-    ("exposures in the future", "Compare the clocks and time zones of the servers that log."),
-    ("outcomes in the future", "Compare the clocks and time zones of the servers that log."),
-    ("times of day", "Give the outcome log a time, or count outcomes from the day after exposure."),
-)
-_ANYTHING: Final = "Look at the rows behind it; outcomes stay closed until it is mended."
 
 
 def _planned(design: Design) -> list[str]:

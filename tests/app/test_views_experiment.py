@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 
 import pytest
 
 from app.charts import Drawn, spec
-from app.charts.enrolment import arms_so_far, maturity_by_week, units_so_far
+from app.charts.enrolment import arms_so_far, maturity_by_week
+from app.charts.enrolment_by_day import units_by_day
 from app.cli.session import open_workspace_registry
 from app.settings import load_settings
+from app.views_experiment.checks import advice, failing, guidance
 from app.views_experiment.findings import Findings, findings_of
 from app.views_experiment.gates import why_not
 from app.views_experiment.header import header_of, next_look
 from app.views_experiment.history import records_of, versions_of
 from app.views_experiment.live import (
-    advice,
-    failing,
+    all_mature_at,
     harm_rows,
     look_rows,
     outcome_reads_of,
+    pace_of,
     progress_of,
     why_no_look,
 )
 from app.views_experiment.looks import taken_looks
 from experiments.designs.design import Design
-from experiments.looks.health_counts import ArmCounts, Maturing
+from experiments.looks.health import Health
+from experiments.looks.health_counts import ArmCounts, EnrolledDay, Maturing
 from experiments.readouts.readout import Check
 from registry.findings import LookStanding
 from registry.lifecycle.states import RULES
@@ -44,6 +47,10 @@ WEEKS = tuple(
 ARMS = (
     ArmCounts(arm="control", planned_share=0.5, planned=900, assigned=690, exposed=680, mature=500),
     ArmCounts(arm="candidate", planned_share=0.5, planned=900, assigned=710, exposed=670, mature=500),
+)
+DAYS = tuple(
+    EnrolledDay(on=date(2026, 11, 2) + timedelta(days=n), assigned=came, exposed=came)
+    for n, came in ((0, (100, 90)), (1, (100, 110)), (3, (80, 70)))
 )
 STANDING = LookStanding(
     k=1,
@@ -180,12 +187,34 @@ def test_checks_that_fail_come_before_those_that_hold_and_warn(opened):
     assert [one.result for one in shown] == ["fail", "hold", "warn"]
 
 
-def test_every_check_that_can_fail_has_something_to_do(opened):
+def test_every_check_that_can_fail_has_causes_and_something_to_do(opened):
     _, _, findings = opened("running")
     assert findings.health is not None
     for one in findings.health.checks:
         assert len(advice(one.model_copy(update={"result": "fail"}))) > 30
         assert advice(one.model_copy(update={"result": "pass"})) == "\N{EN DASH}"
+        if one.blocking:
+            assert guidance(one).causes, one.name
+
+
+def test_a_check_keeps_the_time_since_when_it_has_its_result(at):
+    life = at("running")
+    begun = found_since(life)
+    assert set(begun.values()) == {datetime(2026, 11, 3, 12, tzinfo=UTC)}
+    life.pass_to(datetime(2026, 11, 3, 18, tzinfo=UTC))
+    assert found_since(life) == begun
+    (life.folder / "sources.yaml").write_text(
+        (life.folder / "sources.yaml").read_text().replace("arm: arm", "arm: unit"), encoding="utf-8"
+    )
+    changed = {name for name, since in found_since(life).items() if since != begun.get(name)}
+    assert "Arms named by the design" in changed
+    assert "Data freshness" not in changed
+
+
+def found_since(life: Life) -> dict[str, datetime]:
+    found.check(life.folder, ID)
+    with open_workspace_registry(load_settings(life.folder)) as registry:
+        return dict(findings_of(registry, show(registry, ID)).since)
 
 
 # Why not
@@ -232,13 +261,14 @@ def drawn_everywhere() -> tuple[Drawn, ...]:
     srm = Check(name="Allocation (SRM)", result="pass", detail="", rule="p", p_value=0.4)
     return (
         arms_so_far(ARMS, srm),
-        units_so_far(WEEKS, 1800, 100.0, 1.4),
-        units_so_far(WEEKS[:1], 1800, None),
+        units_by_day(DAYS, ARMS, 200.0),
+        units_by_day(DAYS[:1], ARMS, None),
         maturity_by_week(WEEKS),
+        arms_so_far(ARMS, of="exposed"),
     )
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_charts_of_enrolment_keep_to_the_schema_and_say_what_they_draw(number):
     drawn = drawn_everywhere()[number]
     document = spec(drawn.chart, validate=True)
@@ -247,14 +277,15 @@ def test_charts_of_enrolment_keep_to_the_schema_and_say_what_they_draw(number):
 
 
 def test_the_charts_say_the_numbers_of_the_logs():
-    arms, units, bare, weeks = drawn_everywhere()
+    arms, units, bare, weeks, exposed = drawn_everywhere()
     assert arms.sentence == (
         "Assigned units 690 / 710 (49.29% / 50.71%), planned 50% / 50%. SRM p = 0.4000: no evidence of a mismatch."
     )
+    assert exposed.sentence == "Exposed units 680 / 670 (50.37% / 49.63%), planned 50% / 50%."
     assert units.sentence == (
-        "1 350 units are exposed so far, 1 800 are planned; by the planned traffic it would be 980 by now."
-    ).replace(" 350", "\N{NARROW NO-BREAK SPACE}350").replace(" 800", "\N{NARROW NO-BREAK SPACE}800")
-    assert "planned traffic" not in bare.sentence
+        "Exposed so far: control 280, candidate 270; by the planned traffic it would be 400 each by now."
+    )
+    assert bare.sentence == "Exposed so far: control 100, candidate 90."
     assert "350 wait until their window has passed" in weeks.sentence
 
 
@@ -263,6 +294,61 @@ def test_a_mismatch_is_said_in_words():
     assert arms_so_far(ARMS, failed).sentence.endswith("SRM p < 0.0001: the arms do not match the plan.")
 
 
-def test_enrolment_that_has_just_begun_is_drawn_at_its_time_and_not_at_the_week_s_end():
-    drawn = units_so_far(WEEKS[:1], 1800, 100.0, timedelta(days=1) / timedelta(days=7))
-    assert "by the planned traffic it would be 100 by now" in drawn.sentence
+def test_enrolment_that_has_just_begun_is_drawn_at_its_time_and_not_at_the_day_s_end():
+    drawn = units_by_day(DAYS[:1], ARMS, 200.0, datetime(2026, 11, 2, 6, tzinfo=UTC))
+    assert "by the planned traffic it would be 25 each by now" in drawn.sentence
+
+
+def test_a_day_on_which_nobody_came_keeps_the_line_flat():
+    table = units_by_day(DAYS, ARMS, 200.0).table
+    assert table["Day"] == ("1 (2 Nov 2026)", "2 (3 Nov 2026)", "3 (4 Nov 2026)", "4 (5 Nov 2026)")
+    assert table["control: exposed so far"] == ("100", "200", "200", "280")
+    assert table["control: by the planned path"] == ("100", "200", "300", "400")
+
+
+def test_arms_of_unlike_shares_have_each_its_own_path():
+    unlike = (
+        ARMS[0].model_copy(update={"planned_share": 0.75, "planned": 1350}),
+        ARMS[1].model_copy(update={"planned_share": 0.25, "planned": 450}),
+    )
+    assert "it would be 600 / 200 by now" in units_by_day(DAYS, unlike, 200.0).sentence
+
+
+def test_a_day_of_long_ago_does_not_fill_the_page():
+    """A row of 1970 in the log is a fault that the checks tell; the picture has no twenty thousand days for it."""
+    stray = EnrolledDay(on=date(1970, 1, 1), assigned=(1, 0), exposed=(1, 0))
+    assert len(units_by_day((stray, *DAYS), ARMS, 200.0).table["Day"]) == 6
+
+
+# The pace of enrolment, and when all are mature
+
+
+@pytest.fixture
+def healthy(opened: Callable[[str], tuple[Dossier, Design, Findings]]) -> tuple[Design, Health]:
+    _, design, findings = opened("running")
+    assert findings.health is not None
+    return design, findings.health.model_copy(update={"days": DAYS, "maturing": WEEKS})
+
+
+def pace_at(health: Health, *moment: int) -> tuple[float, str] | None:
+    pace = pace_of(health.model_copy(update={"watermark": datetime(*moment, tzinfo=UTC)}))
+    return None if pace is None else (pace.per_day, pace.over)
+
+
+def test_the_pace_is_that_of_the_last_whole_days_with_those_on_which_nobody_came(healthy):
+    _, health = healthy
+    assert pace_at(health, 2026, 11, 3) == (190.0, "on the last day")
+    assert pace_at(health, 2026, 11, 5, 12) == (400 / 3, "over the last 3 days")
+    assert pace_at(health, 2026, 11, 10) == (360 / 7, "over the last 7 days")
+
+
+def test_before_the_first_whole_day_there_is_no_pace(healthy):
+    _, health = healthy
+    assert pace_at(health, 2026, 11, 2, 18) is None
+    assert pace_of(health.model_copy(update={"days": ()})) is None
+
+
+def test_the_last_unit_is_mature_a_window_after_the_last_day(healthy):
+    design, health = healthy
+    assert all_mature_at(design, health) == datetime(2026, 11, 7, tzinfo=UTC)
+    assert all_mature_at(design, health.model_copy(update={"maturing": WEEKS[:1]})) is None

@@ -1,0 +1,140 @@
+"""The health of a running experiment: one line, what stands in the way, units so far in pictures, and every check."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.charts.enrolment import arms_so_far, maturity_by_week
+from app.charts.enrolment_by_day import units_by_day
+from app.export.blocks import Cell, table
+from app.formats import count, instant, p_clause, p_value
+from app.readings import Reading, check_reading
+from app.screens.experiment import marks, sheet
+from app.screens.experiment.acting import button
+from app.screens.experiment.opened import Opened
+from app.screens.experiment.work import ask
+from app.views_experiment.checks import failing, guidance, is_allocation
+from app.views_experiment.findings import Findings
+from app.views_experiment.header import health_reading
+from app.views_experiment.live import all_mature_at
+from experiments.designs.design import Design
+from experiments.looks.health import Health
+from registry.jobs import Kind
+
+
+def health_line(opened: Opened) -> None:
+    """How many checks pass, since when that is known, and each that does not pass."""
+    findings, revision = opened.findings, opened.revision
+    said = "Nobody has checked the logs yet."
+    if findings.health is not None:
+        checks = [check for check in findings.health.checks if check.result != "not applicable"]
+        passed = sum(check.result == "pass" for check in checks)
+        said = f"{passed} of {len(checks)} checks pass · last checked {instant(findings.health_at)}"
+    shown = health_reading(findings)
+    marks.notice(Reading(f"Health: {shown.words}", shown.icon, shown.shape, shown.tone), said)
+    if button("Check health now", "check-health", revision, why_not=_asked_already(findings)) is not None:
+        ask(opened, Kind.HEALTH, Kind.LOOK_STATUS)
+    if findings.health is not None:
+        _failing(findings)
+
+
+def units_so_far(design: Design, health: Health) -> None:
+    """Enrolment by day, allocation, maturity and what is left out; assignments and exposures only."""
+    st.subheader("Units so far", anchor="units-so-far")
+    marks.words("Assignments and exposures only; no outcome is read for these.", muted=True)
+    if health.days:
+        drawn = units_by_day(health.days, health.arms, design.written.power.units_per_day, health.watermark)
+        marks.words("Enrolment by day and arm", heading=True)
+        marks.words(drawn.sentence)
+        sheet.picture("Enrolment by day and arm", drawn)
+    left, right = st.columns(2)
+    with left:
+        _allocation(health)
+    with right:
+        _maturity(design, health)
+    _left_out(health)
+
+
+def checks(findings: Findings, health: Health) -> None:
+    """Every check: its result, what was found, the rule, and since when it has been so."""
+    st.subheader("Health checks", anchor="health-checks")
+    marks.words(
+        f"The logs are complete up to {instant(health.watermark)} ({health.watermark_why}).", muted=True
+    )
+    with st.expander(f"All {len(health.checks)} checks and their rules"):
+        rows: list[dict[str, Cell]] = [
+            {
+                "Check": check.name,
+                "Result": check_reading(check.result),
+                "Since": instant(findings.since.get(check.name)),
+                "What was found": check.detail,
+                "p": p_value(check.p_value),
+                "Declared rule": check.rule,
+                "Blocks the readout": "yes" if check.blocking else "no",
+            }
+            for check in health.checks
+        ]
+        marks.table(table("Checks of the logs, blind to outcomes", rows, numeric=("p",)))
+
+
+def _asked_already(findings: Findings) -> str | None:
+    kinds = {job.kind for job in findings.at_work}
+    return "it is being checked." if {Kind.HEALTH, Kind.LOOK_STATUS} & kinds else None
+
+
+def _failing(findings: Findings) -> None:
+    """Every check that does not pass, with its likely causes and what to do; causes that are the same stand once."""
+    told: set[tuple[str, ...]] = set()
+    for check in failing(findings.health) if findings.health is not None else ():
+        known, shown = guidance(check), check_reading(check.result)
+        causes = known.causes if known.causes not in told else ()
+        told.add(known.causes)
+        p = "" if check.p_value is None else f" ({p_clause(check.p_value)})"
+        since = findings.since.get(check.name)
+        begun = "" if since is None else f" Since {instant(since)}."
+        blocks = check.result == "fail" and check.blocking
+        said = " The readout is blocked: results would not be trustworthy." if blocks else ""
+        usually = " What it usually comes from:" if causes else ""
+        marks.notice(
+            Reading(f"{check.name}: {shown.words.casefold()}.", shown.icon, shown.shape, shown.tone),
+            f"{check.detail}{p}.{begun}{said} What to do: {known.do}{usually}",
+            causes,
+        )
+
+
+def _allocation(health: Health) -> None:
+    """The arms' shares of assigned units and, where exposure is logged by itself, of exposed ones, each with its own test."""
+    tests = [check for check in health.checks if is_allocation(check)]
+    assigned = next((check for check in tests if "exposed" not in check.name), None)
+    exposed = next((check for check in tests if "exposed" in check.name), None)
+    drawn = arms_so_far(health.arms, assigned)
+    marks.words("Allocation of assigned units", heading=True)
+    marks.words(drawn.sentence)
+    sheet.picture("Allocation of assigned units", drawn)
+    if exposed is None:
+        return
+    drawn = arms_so_far(health.arms, exposed, of="exposed")
+    marks.words("Allocation of exposed units", heading=True)
+    marks.words(f"{drawn.sentence} The analysis takes exposed units.")
+    sheet.picture("Allocation of exposed units", drawn)
+
+
+def _maturity(design: Design, health: Health) -> None:
+    if not health.maturing:
+        return
+    drawn = maturity_by_week(health.maturing)
+    marks.words("Maturity by week of first exposure", heading=True)
+    marks.words(drawn.sentence)
+    sheet.picture("Maturity by week of first exposure", drawn)
+    at = all_mature_at(design, health)
+    if at is not None:
+        exposed = sum(arm.exposed for arm in health.arms)
+        marks.words(f"All {count(exposed)} exposed so far will be mature by {instant(at)}.", muted=True)
+
+
+def _left_out(health: Health) -> None:
+    if health.excluded:
+        rows: list[dict[str, Cell]] = [
+            {"Not analysed so far": reason, "Units": count(n)} for reason, n in health.excluded.items()
+        ]
+        marks.table(table("Units left out so far, arms together", rows, numeric=("Units",)))
