@@ -142,6 +142,8 @@ def _check(alpha: float, checks: Sequence[StagedCheck]) -> None:
                 f"checks[{index}].weight: {check.weight} does not rise; leave out a check that saw no new unit"
             )
         if before is not None and check.share < before.share:
-            faults.append(f"checks[{index}].share: {check.share} is below {before.share} before it; shares never fall")
+            faults.append(
+                f"checks[{index}].share: {check.share} is below {before.share} before it; shares never fall"
+            )
     if faults:
         raise ValueError("; ".join(faults))

@@ -24,8 +24,15 @@ from scipy.optimize import brentq
 
 from analysis import score
 from analysis.effects import ArmEstimate, Effect, compare_estimates, compare_estimates_to_multiple
-from analysis.inference import Alternative, Interval, agree_with_test, check_alternative, check_level
-from analysis.inference import critical_value, p_value
+from analysis.inference import (
+    Alternative,
+    Interval,
+    agree_with_test,
+    check_alternative,
+    check_level,
+    critical_value,
+    p_value,
+)
 from analysis.proportions import Proportion, ScoreMethod
 
 SMALLEST_DIFFERENCE = 1e-15
@@ -279,8 +286,11 @@ def units_still_needed(
         "unit_variance": unit_variance,
         "critical": critical,
     }
-    bad = [f"{name}: {value} is not allowed; give a number above 0" for name, value in given.items()
-           if not 0 < value < math.inf]
+    bad = [
+        f"{name}: {value} is not allowed; give a number above 0"
+        for name, value in given.items()
+        if not 0 < value < math.inf
+    ]
     if bad:
         raise ValueError("; ".join(bad))
     if not gap > 0:

@@ -92,7 +92,10 @@ def last_step_answers(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[
 def two_arms(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[Finding]:
     control, candidate = canary.champion.arm or "control", canary.candidate.arm or "candidate"
     if control == candidate:
-        yield ("candidate", "arm"), f"{candidate!r} is the champion's as well; the logs must tell the arms apart"
+        yield (
+            ("candidate", "arm"),
+            f"{candidate!r} is the champion's as well; the logs must tell the arms apart",
+        )
     if canary.champion.version == canary.candidate.version and canary.champion.hash == canary.candidate.hash:
         yield (
             ("candidate", "version"),
@@ -213,6 +216,15 @@ def _limit(canary: WrittenCanary, step: Step) -> int:
     return step.time_limit or canary.time_limit or 2 * step.hold
 
 
-OF_CANARY = (growing_shares, last_step_answers, two_arms, few_enough_checks, spendings, maturity, crossovers, key)
+OF_CANARY = (
+    growing_shares,
+    last_step_answers,
+    two_arms,
+    few_enough_checks,
+    spendings,
+    maturity,
+    crossovers,
+    key,
+)
 OF_GUARDRAILS = (known_metrics, windows)
 OF_STEP = (hold_outlasts_maturity, whole_checks)

@@ -43,14 +43,17 @@ class ModelVersion(Frozen):
     version: str = Field(min_length=1, description="the version in the serving system")
     hash: str | None = Field(default=None, min_length=1, description="of the artefact that is served")
     arm: Name | None = Field(
-        default=None, description="what the logs call its users; default: candidate, and control for the champion"
+        default=None,
+        description="what the logs call its users; default: candidate, and control for the champion",
     )
 
 
 class Step(Frozen):
     """One share of the traffic, how long it is held, and what it takes to go on."""
 
-    share: Share = Field(gt=0, description="of all units that get the candidate: 1%, 0.05; control is as large")
+    share: Share = Field(
+        gt=0, description="of all units that get the candidate: 1%, 0.05; control is as large"
+    )
     hold: Duration = Field(gt=0, description="how long the share is held before it may grow: 24h")
     minimum_units: Count = Field(
         ge=2, description="mature units of this step in each arm before the step can be answered"
@@ -71,7 +74,9 @@ class CanaryGuardrail(Frozen):
     """A metric that must not be harmed. ``alpha`` is that of the claim "within margin", over all checks."""
 
     metric: MetricReference = Field(description="name (its newest version) or name@version")
-    margin: Amount = Field(description="the largest worsening you would still accept, for example {relative: 2%}")
+    margin: Amount = Field(
+        description="the largest worsening you would still accept, for example {relative: 2%}"
+    )
     reason: Prose = Field(min_length=10, description="why this margin: from cost, not from data")
     alpha: Rate = Field(
         default=0.025,
@@ -82,10 +87,14 @@ class CanaryGuardrail(Frozen):
     test: Literal["welch", "score", "miettinen-nurminen", "delta", "quantile"] | None = Field(
         default=None, description="default by type: score for yes/no, welch for means, delta for ratios"
     )
-    window: Duration | None = Field(default=None, gt=0, description="default: the metric's, else the canary's")
+    window: Duration | None = Field(
+        default=None, gt=0, description="default: the metric's, else the canary's"
+    )
     segment: Column | None = Field(default=None, description="every level of this attribute must hold")
     minimum_units: Count = Field(
-        default=2, ge=2, description="fewer mature units in an arm, all steps together: missing, which never passes"
+        default=2,
+        ge=2,
+        description="fewer mature units in an arm, all steps together: missing, which never passes",
     )
     baseline: Baseline | None = Field(default=None, description="default: the catalogue's")
 
@@ -120,7 +129,9 @@ class Checks(Frozen):
     """When the guardrails are read within a step."""
 
     every: Duration | None = Field(
-        default=None, gt=0, description="a check this often within a step; default: at the end of its hold time"
+        default=None,
+        gt=0,
+        description="a check this often within a step; default: at the end of its hold time",
     )
     spending: Spending = Field(
         default=DEFAULT_SPENDING, description='how the α of "within margin" is spent over the checks'
@@ -141,7 +152,9 @@ class CanaryPower(Frozen):
         default=None, ge=1, description="users who have met the candidate by then, at most"
     )
     units_per_day: Number | None = Field(
-        default=None, gt=0, description="units of the whole traffic that come anew each day, both arms and all others"
+        default=None,
+        gt=0,
+        description="units of the whole traffic that come anew each day, both arms and all others",
     )
 
 
@@ -152,9 +165,12 @@ class CanaryAssignment(Frozen):
         default=None, min_length=1, description="the experiment in the logs; default: made from the title"
     )
     method: Literal["fairtrial", "external"] = Field(
-        default="fairtrial", description="our hash, so that the log can be audited; or assignment made elsewhere"
+        default="fairtrial",
+        description="our hash, so that the log can be audited; or assignment made elsewhere",
     )
-    salt: str | None = Field(default=None, min_length=1, description="what the hash mixes in; default: the key")
+    salt: str | None = Field(
+        default=None, min_length=1, description="what the hash mixes in; default: the key"
+    )
     exposure: Literal["assignment", "exposures"] = Field(
         default="assignment",
         description="first moment the arms could differ: assignment itself, or the exposures log",
@@ -200,7 +216,8 @@ class WrittenCanary(Frozen):
     rules: Rules = Field(default=Rules(), description="what becomes of irregular units")
     validity: Validity = Field(default=Validity(), description="what blocks or holds a check")
     days_without_rows: Literal["hold", "allow"] = Field(
-        default="hold", description="a whole day without any row of a log: hold the check, or take it for true"
+        default="hold",
+        description="a whole day without any row of a log: hold the check, or take it for true",
     )
     source: Name = Field(default="main", description="which source of the sources files")
     anything_else: Prose = Field(default="", description="whatever else is fixed now")
