@@ -98,6 +98,8 @@ def _text(report: SourceReport) -> list[str | Table]:
 
 
 def _log(log: LogReport) -> list[str | Table]:
+    from app.overview.quality import quality_sentences
+
     lines: list[str | Table] = [f"{log.log}  {log.place}"]
     if log.rows is None:
         return [*lines, "  cannot be opened", ""]
@@ -121,6 +123,8 @@ def _log(log: LogReport) -> list[str | Table]:
         lines.append(_events(log.events))
     if log.further_names:
         lines.append(f"  … {figure(log.further_names)} further names")
+    if log.quality is not None:
+        lines += [f"  {sentence}" for sentence in quality_sentences(log.quality)]
     return lines
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from experiments.forms.problems import Invalid, Path, Problem, unknown_name
 from experiments.logs.contracts import TIMES, is_number
 from experiments.logs.engines.duckdb import DuckDB, OpenedLog
+from experiments.logs.quality import Quality, quality_of
 from experiments.logs.sources import (
     AssignmentLog,
     ExposureLog,
@@ -73,6 +74,7 @@ class LogReport:
         arms: rows of an assignment log by arm as logged.
         events: rows of an outcome log by event, arms pooled.
         further_names: arms or events beyond those listed.
+        quality: how the log comes in; None where it cannot be read.
     """
 
     log: str
@@ -89,6 +91,7 @@ class LogReport:
     arms: tuple[Named, ...] = ()
     events: tuple[Named, ...] = ()
     further_names: int = 0
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +124,18 @@ def inspect_source(
     problems: list[Problem] = []
     reports: list[LogReport] = []
     marks = []
+    assigned: tuple[OpenedLog, str] | None = None
     with DuckDB(threads) as engine:
         for label, path, log, owner, place in _logs(name, source, sources.place, outcomes):
             try:
                 opened = engine.open(label, log, place)
+                report = _report(engine, opened, log, assigned)
             except Invalid as error:
                 problems += [Problem(path, problem.message) for problem in error.problems]
                 reports.append(LogReport(label, _place(log)))
                 continue
-            report = _report(engine, opened, log)
+            if isinstance(log, AssignmentLog) and log.columns.unit in opened.types:
+                assigned = opened, log.columns.unit
             problems += [
                 Problem((*path, *column.role.split(".")), column.problem)
                 for column in report.mapped
@@ -168,7 +174,7 @@ def _place(log: Log) -> str:
     return f"frame {log.frame}" if log.frame is not None else ", ".join(log.paths)
 
 
-def _report(engine: DuckDB, opened: OpenedLog, log: Log) -> LogReport:
+def _report(engine: DuckDB, opened: OpenedLog, log: Log, assigned: tuple[OpenedLog, str] | None) -> LogReport:
     mapped = tuple(_mapped(role, column, opened.types) for role, column in _roles(log))
     good = {column.role: column.column for column in mapped if column.problem is None}
     time = next((good[f"columns.{role}"] for role in _TIME_OF[type(log)] if f"columns.{role}" in good), None)
@@ -186,14 +192,19 @@ def _report(engine: DuckDB, opened: OpenedLog, log: Log) -> LogReport:
     )
     if isinstance(log, AssignmentLog) and "columns.arm" in good:
         names, further = _rows_by(engine, opened, good["columns.arm"], None)
-        return replace(report, arms=names, further_names=further)
+        report = replace(report, arms=names, further_names=further)
     if isinstance(log, OutcomeLog):
         if "columns.event" in good:
             names, further = _rows_by(engine, opened, good["columns.event"], time)
-            return replace(report, events=names, further_names=further)
-        wide = {event: column for event, column in log.wide.items() if f"wide.{event}" in good}
-        return replace(report, events=_present(engine, opened, wide))
-    return report
+            report = replace(report, events=names, further_names=further)
+        else:
+            wide = {event: column for event, column in log.wide.items() if f"wide.{event}" in good}
+            report = replace(report, events=_present(engine, opened, wide))
+    columns = {
+        role.removeprefix("columns."): name for role, name in good.items() if role.startswith("columns.")
+    }
+    events = len(report.events) if "event" in columns else None
+    return replace(report, quality=quality_of(engine, opened, log, columns, assigned, events=events))
 
 
 _TIME_OF: Mapping[type[Log], tuple[str, ...]] = {

@@ -234,3 +234,12 @@ def test_a_value_that_cannot_be_read_is_not_repeated(fairtrial, logs):
         assert ran.exit_code == 1
         assert "value is VARCHAR; a value must be a number" in ran.out + ran.err
         assert "987" not in ran.out + ran.err
+
+
+def test_how_a_log_comes_in_is_said_in_sentences(fairtrial, logs):
+    said = fairtrial("source check main").out
+    assert "100% of rows have a unit that was assigned." in said
+    assert "No row repeats another in all but its value." in said
+    outcomes = fairtrial("source check main --json").document["logs"][2]["quality"]
+    assert [day["rows"] for day in outcomes["days"]] == [100, 200]
+    assert outcomes["arrivals"]["not_computed"].startswith("the log covers less than 2 days")
