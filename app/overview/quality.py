@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from app.formats import instant, share
 from experiments.logs.quality import Arrivals, Quality
@@ -29,6 +30,20 @@ def arrivals_sentence(arrivals: Arrivals) -> str:
     more = "".join(f", {share(one)} within {_days(within)}" for one, within in rest if within != first)
     begun = "at once" if first == 0 else f"within {_days(first)} of their event"
     return f"{share(level)} of rows arrive {begun}{more}."
+
+
+def span(length: timedelta) -> str:
+    """``2 days 3 h``, ``5 h``, ``12 min``; a log that is complete beyond the moment is not behind."""
+    minutes = max(0, int(length.total_seconds()) // 60)
+    days, hours = minutes // 1440, minutes % 1440 // 60
+    if days:
+        return _days(days) + (f" {hours} h" if hours else "")
+    return f"{hours} h" if hours else f"{minutes} min"
+
+
+def day(moment: datetime) -> str:
+    """``9 Nov 2026``."""
+    return instant(moment).partition(",")[0]
 
 
 def _sentences(quality: Quality) -> Iterator[str]:
