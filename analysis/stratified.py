@@ -260,19 +260,16 @@ class _ScoreTest:
 
 
 def units_still_needed(
-    gap: float, standard_error: float, information: float, unit_variance: float, critical: float
+    gap: float, standard_error: float, information: float, critical: float
 ) -> float | None:
     """Further units per arm, in equal slices, until the estimate as it stands lies ``critical`` standard errors inside a margin.
 
-    With the score variance V = (information · standard_error)², m units more in each arm add m/2 to the information and
-    m/2 · unit_variance to V, so m solves gap · (information + m/2) = critical · √(V + m/2 · unit_variance).
+    The variance of an average of units goes with 1 / Σ w, so that the information wanted is information · (critical ·
+    standard_error / gap)²; every further unit in each arm adds ½ to it.
 
     Args:
         gap: distance from the estimate to the margin, above 0 inside it; on the scale of ``standard_error``.
-        standard_error: of the estimate, above 0.
-        information: Σ w_s, above 0.
-        unit_variance: mean over the two arms of the variance of one unit in the stratum that grows, above 0.
-        critical: standard errors wanted, above 0.
+        information: Σ w_s so far.
 
     Returns:
         0 or more; None where the estimate is not inside the margin: more of the same would not settle it.
@@ -280,12 +277,7 @@ def units_still_needed(
     Raises:
         ValueError: for values that are not allowed, all of them.
     """
-    given = {
-        "standard_error": standard_error,
-        "information": information,
-        "unit_variance": unit_variance,
-        "critical": critical,
-    }
+    given = {"standard_error": standard_error, "information": information, "critical": critical}
     bad = [
         f"{name}: {value} is not allowed; give a number above 0"
         for name, value in given.items()
@@ -295,15 +287,7 @@ def units_still_needed(
         raise ValueError("; ".join(bad))
     if not gap > 0:
         return None
-    # x = m/2: gap² x² + (2 gap² W − c² v) x + gap² W² − c² V = 0, larger root
-    variance = (information * standard_error) ** 2
-    a, b = gap * gap, 2 * gap * gap * information - critical * critical * unit_variance
-    c = gap * gap * information * information - critical * critical * variance
-    if c >= 0:
-        return 0.0
-    root = math.sqrt(b * b - 4 * a * c)
-    x = (root - b) / (2 * a) if b < 0 else -2 * c / (b + root)
-    return 2 * x
+    return max(0.0, 2 * information * ((critical * standard_error / gap) ** 2 - 1))
 
 
 def _root(f: Callable[[float], float], inside: float, end: float) -> float:

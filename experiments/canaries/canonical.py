@@ -41,7 +41,10 @@ def material_of(design: CanaryDesign) -> dict[str, Any]:
             }
             for step in design.steps
         ],
-        "guardrails": [_guardrail(guardrail) for guardrail in design.guardrails],
+        "guardrails": [
+            _guardrail(guardrail) | {"levels": [level for level in design.levels[guardrail.label] if level]}
+            for guardrail in design.guardrails
+        ],
         "checks": w.checks.model_dump(mode="json", include={"spending", "parameter"}),
         "harm": w.harm.model_dump(mode="json"),
         "breach": w.breach,

@@ -93,6 +93,10 @@ class CanaryDesign:
         self.steps = tuple(_step(written, step, number) for number, step in enumerate(written.steps, start=1))
         resolved = [_guardrail(declared, catalogue, self.window) for declared in written.guardrails]
         self.guardrails = tuple(sorted(resolved, key=lambda measure: measure.label))
+        self.levels = {
+            measure.label: tuple(sorted(declared.levels)) if declared.segment else (None,)
+            for measure, declared in zip(resolved, written.guardrails, strict=True)
+        }
 
     @property
     def title(self) -> str:
@@ -128,10 +132,15 @@ class CanaryDesign:
         return sum(step.checks for step in self.steps)
 
     @property
+    def harm_tests(self) -> int:
+        """How many guardrails, and declared levels of their segments, are tested for harm."""
+        return sum(len(levels) for levels in self.levels.values())
+
+    @property
     def harm_alpha(self) -> float:
-        """What the harm test of one guardrail may spend over all checks."""
+        """What the harm test of one guardrail (or level) may spend over all checks."""
         harm = self.written.harm
-        return harm.alpha / len(self.guardrails) if harm.shared == "bonferroni" else harm.alpha
+        return harm.alpha / self.harm_tests if harm.shared == "bonferroni" else harm.alpha
 
     @cached_property
     def material(self) -> dict[str, Any]:

@@ -216,6 +216,22 @@ def _limit(canary: WrittenCanary, step: Step) -> int:
     return step.time_limit or canary.time_limit or 2 * step.hold
 
 
+def levels(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[Finding]:
+    """The harm test's α is shared over all tests there will be, so they are counted beforehand."""
+    for index, guardrail in enumerate(canary.guardrails):
+        with suppress(Unreadable):
+            path = ("guardrails", index, "levels")
+            if guardrail.segment is not None and not guardrail.levels:
+                yield (
+                    path,
+                    f"is missing: list the levels of {guardrail.segment} that must hold, each has its own test",
+                )
+            if guardrail.segment is None and guardrail.levels:
+                yield path, "needs a segment whose levels these are"
+            if len(set(guardrail.levels)) < len(guardrail.levels):
+                yield path, "has a level twice"
+
+
 OF_CANARY = (
     growing_shares,
     last_step_answers,
@@ -226,5 +242,5 @@ OF_CANARY = (
     crossovers,
     key,
 )
-OF_GUARDRAILS = (known_metrics, windows)
+OF_GUARDRAILS = (known_metrics, windows, levels)
 OF_STEP = (hold_outlasts_maturity, whole_checks)

@@ -91,6 +91,11 @@ class CanaryGuardrail(Frozen):
         default=None, gt=0, description="default: the metric's, else the canary's"
     )
     segment: Column | None = Field(default=None, description="every level of this attribute must hold")
+    levels: tuple[str, ...] = Field(
+        default=(),
+        max_length=20,
+        description="of the segment; each has its own test, and a level that is logged and not listed is missing",
+    )
     minimum_units: Count = Field(
         default=2,
         ge=2,
