@@ -83,7 +83,7 @@ def refusal(refused: Refused) -> None:
 
 def _nobody(nobody: NobodyHere) -> None:
     """Why nobody may see the page, and the way in, or out again."""
-    st.title("Fairtrial")
+    st.title("Fairtrial", anchor=False)
     st.write("May this change ship, on the evidence of live traffic?")
     st.info(plain(str(nobody)))
     if nobody.can_sign_in and st.button("Sign in", type="primary", icon=":material/login:"):

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.app.life import build_stages
-from tests.browser.served import NAME, served, workspace
-from tests.browser.visitor import Visitor
+from tests.browser.provider import Account, Provider, provided
+from tests.browser.served import NAME, free_port, served, set_up_sign_in, team_workspace, workspace
+from tests.browser.visitor import HEIGHT, Visitor
+from tests.registry.conftest import _postgres_schema
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+ACCOUNTS = (
+    *(Account(f"{person}@example.org") for person in ("mira", "ola", "dan", "noor", "stranger")),
+    Account("MIRA@example.org", verified=False),
+    Account("OLA@example.org", verified=None),
+    Account("DAN@example.org", lifetime=1),
+)
+"""The team and somebody else; and addresses of the team that nobody vouches for, or not for long."""
 
 
 @pytest.fixture(scope="package")
@@ -45,7 +57,7 @@ def visitor(chromium: Browser) -> Iterator[Callable[..., Visitor]]:
 
     def open_window(url: str, *, dark: bool = False, width: int = 1280) -> Visitor:
         context = chromium.new_context(
-            color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
+            color_scheme="dark" if dark else "light", viewport={"width": width, "height": HEIGHT}
         )
         contexts.append(context)
         opened.append(Visitor(context, url))
@@ -68,3 +80,31 @@ def app(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A team's workspace at each stage of one experiment's life."""
     return build_stages(tmp_path_factory.mktemp("stages"))
+
+
+@dataclass(frozen=True)
+class Team:
+    """A served workspace of a team that signs in.
+
+    Attributes:
+        token: the admin's.
+    """
+
+    folder: Path
+    url: str
+    token: str
+    provider: Provider
+
+
+@pytest.fixture(scope="package")
+def team(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A team on Postgres, set up as docs/operations.md says."""
+    folder = tmp_path_factory.mktemp("team") / "workspace"
+    port = free_port()
+    url = f"http://{NAME}:{port}"
+    with contextmanager(_postgres_schema)() as registry:
+        token = team_workspace(folder, registry)
+        with provided(free_port(), f"{url}/oauth2callback", ACCOUNTS) as provider:
+            set_up_sign_in(folder, provider, url)
+            with served(folder, port, NAME):
+                yield Team(folder, url, token, provider)

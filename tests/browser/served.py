@@ -13,14 +13,18 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
+
 from app.demo.scenarios import WORKSPACE
+from app.demo.stage import without_settings_from_outside
 from app.settings_file import change_setting
+from tests.app.life import quietly
 from tests.browser.provider import CLIENT, Provider
 
 BEGIN = "2026-11-01T12:00:00Z"
@@ -32,16 +36,17 @@ STARTING = 60.0
 NAME = "fairtrial.test"
 """Under which a team reaches its pages; the tests' Chromium takes it for this machine."""
 
-_FAIRTRIAL = (sys.executable, "-c", "from app.cli.main import main; main()")
-
 
 def fairtrial(folder: Path, *arguments: str, token: str | None = None) -> str:
     """What a command says that has to succeed in a folder."""
-    ran = subprocess.run(
-        [*_FAIRTRIAL, *arguments], cwd=folder, env=_environment(token), capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    command, *rest = arguments
+    with without_settings_from_outside(), pytest.MonkeyPatch.context() as environment:
+        if token is not None:
+            environment.setenv("FAIRTRIAL_TOKEN", token)
+        ran = quietly(folder)(command, *rest)
+    assert ran.exit_code == 0, ran.err
+    said: str = ran.out
+    return said
 
 
 def workspace(folder: Path) -> Path:
@@ -88,14 +93,14 @@ def set_up_sign_in(folder: Path, provider: Provider, url: str) -> None:
     }
     assert list(documented) == ["auth"]
     assert documented["auth"].keys() == given.keys()
-    write_secrets(folder, given)
-    change_setting(folder / "fairtrial.yaml", "address", url)
-
-
-def write_secrets(folder: Path, auth: Mapping[str, str]) -> None:
-    lines = [f"{name} = {json.dumps(value)}" for name, value in auth.items()]
-    (folder / ".streamlit").mkdir(exist_ok=True)
+    lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
+    (folder / ".streamlit").mkdir()
     (folder / ".streamlit" / "secrets.toml").write_text("\n".join(["[auth]", *lines]))
+    change_address(folder, url)
+
+
+def change_address(folder: Path, url: str) -> None:
+    change_setting(folder / "fairtrial.yaml", "address", url)
 
 
 @contextmanager
@@ -103,11 +108,20 @@ def served(folder: Path, port: int | None = None, name: str = "localhost") -> It
     """The address of the app while it runs, with its worker."""
     port = port or free_port()
     log = folder / "app.log"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FAIRTRIAL_")}
     with log.open("w") as said:
         server = subprocess.Popen(
-            [*_FAIRTRIAL, "app", ".", "--headless", "--port", str(port)],
+            [
+                sys.executable,
+                "-c",
+                "from app.cli.main import main; main()",
+                "app",
+                "--headless",
+                "--port",
+                str(port),
+            ],
             cwd=folder,
-            env=_environment(),
+            env=environment,
             stdout=said,
             stderr=said,
             start_new_session=True,
@@ -146,9 +160,3 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except (URLError, ConnectionError):
             time.sleep(0.1)
     raise AssertionError(f"the app did not come up: {log.read_text()}")
-
-
-def _environment(token: str | None = None) -> dict[str, str]:
-    """Without settings of the person who runs the tests."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("FAIRTRIAL_")}
-    return own if token is None else own | {"FAIRTRIAL_TOKEN": token}

@@ -13,7 +13,7 @@ from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
-NARROW = 400
+WIDE, NARROW = 1280, 400
 
 _TOO_WIDE = (
     "() => Math.max(document.body.scrollWidth, document.documentElement.scrollWidth) - window.innerWidth"
@@ -51,13 +51,18 @@ def addresses() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("looks", ["light", "dark", "narrow"])
-def test_every_page_is_drawn(decided, visitor, looks):
-    at = visitor(decided, dark=looks == "dark", width=NARROW if looks == "narrow" else 1280)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_page_is_drawn(decided, visitor, dark):
+    """Loaded on a wide screen and made narrow, and in the dark the other way round."""
+    first, then = (NARROW, WIDE) if dark else (WIDE, NARROW)
+    at = visitor(decided, dark=dark, width=first)
     amiss = {}
     for address in addresses():
+        at.resize(first)
         at.open(address)
         found = amiss_on(at)
+        at.resize(then)
+        found += amiss_on(at)
         if found:
             amiss[address] = found
     assert amiss == {}
@@ -66,7 +71,7 @@ def test_every_page_is_drawn(decided, visitor, looks):
 def amiss_on(at: Visitor) -> list[str]:
     found = []
     if (over := at.page.evaluate(_TOO_WIDE)) > 0:
-        found.append(f"the page is {over} pixels too wide")
+        found.append(f"at {at.page.viewport_size}, the page is {over} pixels too wide")
     if (over := at.main.evaluate(_MAIN_TOO_WIDE)) > 0:
         found.append(f"what is on the page is {over} pixels too wide")
     if (ones := at.page.evaluate(_LEVEL_ONE)) != 1:

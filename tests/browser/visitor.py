@@ -22,6 +22,11 @@ HERE = frozenset({"127.0.0.1", "localhost", NAME})
 PROBE = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
 """On every page but the first, Streamlit's script first takes the page's address for the server's and asks there in vain."""
 
+HEIGHT = 900
+
+REFLOWING = 150
+"""Milliseconds that a page and its charts take for another width."""
+
 WENT_WRONG = ("Something went wrong", "This page cannot be shown")
 
 ANSWERING = 1_500
@@ -69,6 +74,10 @@ class Visitor:
         """Go to an address; Streamlit begins a new session."""
         self.page.goto(f"{self.url}/{address}")
         self.settle()
+
+    def resize(self, width: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.wait_for_timeout(REFLOWING)
 
     def go(self, page: str) -> None:
         """Follow a link of the sidebar."""
