@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from datetime import timedelta
 from typing import Final
 
@@ -10,22 +10,35 @@ from experiments.forms.problems import Invalid
 from experiments.looks.watching import harm_stops
 from registry.actors import SYSTEM_ID
 from registry.database import Registry
+from registry.due import newest_jobs
 from registry.errors import Refused
-from registry.jobs import Job, Kind, latest, request
+from registry.jobs import Job, Kind, request
 from registry.plans import locked_design
 from registry.records import Experiment, State
 from registry.store import list_experiments, show
 
 AWAITING: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.MATURE)
 
+HarmStops = MutableMapping[str, bool]
+"""Whether a plan declares harm stops, by its SHA-256: a locked plan is read once."""
 
-def ask_for_what_is_old(registry: Registry, every: timedelta) -> tuple[Job, ...]:
-    """Ask, as Fairtrial itself, for what was asked for longer ago than this; of the harm stops only while it is running."""
+
+def ask_for_what_is_old(
+    registry: Registry, every: timedelta, known: HarmStops | None = None
+) -> tuple[Job, ...]:
+    """Ask, as Fairtrial itself, for what was asked for longer ago than this; of the harm stops only while it is running.
+
+    Args:
+        known: what was found out of plans so far; it is added to.
+    """
     asked = []
     now = registry.clock.now()
-    for experiment in list_experiments(registry, states=AWAITING):
-        for kind in _kinds(registry, experiment):
-            last = latest(registry, experiment.id, kind)
+    plans = {} if known is None else known
+    awaiting = list_experiments(registry, states=AWAITING)
+    newest = newest_jobs(registry, [one.id for one in awaiting], (Kind.HEALTH, Kind.LOOK_STATUS, Kind.WATCH))
+    for experiment in awaiting:
+        for kind in _kinds(registry, experiment, plans):
+            last = newest.get((experiment.id, kind))
             if last is not None and (last.unfinished or now - last.requested_at < every):
                 continue
             try:
@@ -35,10 +48,14 @@ def ask_for_what_is_old(registry: Registry, every: timedelta) -> tuple[Job, ...]
     return tuple(asked)
 
 
-def _kinds(registry: Registry, experiment: Experiment) -> Iterator[Kind]:
+def _kinds(registry: Registry, experiment: Experiment, plans: HarmStops) -> Iterator[Kind]:
     yield Kind.HEALTH
     yield Kind.LOOK_STATUS
-    if experiment.state is State.RUNNING and _declares_harm_stops(registry, experiment.id):
+    if experiment.state is not State.RUNNING:
+        return
+    if experiment.draft_sha256 not in plans:
+        plans[experiment.draft_sha256] = _declares_harm_stops(registry, experiment.id)
+    if plans[experiment.draft_sha256]:
         yield Kind.WATCH
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from experiments.forms.documents import Document, read_document
+from experiments.forms.durations import seconds
 from experiments.forms.problems import Invalid, Problem, unknown_name
 
 FILE_NAME = "fairtrial.yaml"
@@ -24,10 +25,17 @@ DEFAULTS: Mapping[str, str] = {
     "sources": "sources.yaml",
     "outcomes": "outcomes.yaml",
     "registry": ".fairtrial/registry.db",
+    "refresh": "6h",
+    "looks": "system",
 }
 """Used where neither the file nor the environment says anything; files lie beside ``fairtrial.yaml``."""
 
 KEYS = (*DEFAULTS, "one_person", "clock", "address")
+
+NEVER: Final = "never"
+SHORTEST_REFRESH: Final = timedelta(minutes=1)
+
+TakesLooks = Literal["system", "owner"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,9 @@ class Settings:
         one_person: id of the one person who holds every role; None in a team.
         clock: the moment at which a simulated clock stands; None for the machine's clock.
         address: where people reach the pages, for links in notices; None leaves them out.
+        refresh: how often a worker asks by itself for health, the next look's standing and the harm stops of what runs; None
+            to wait for people.
+        looks: who takes a look that is due: Fairtrial itself (the owner may too), or the owner alone.
     """
 
     folder: Path
@@ -55,6 +66,8 @@ class Settings:
     one_person: str | None = None
     clock: datetime | None = None
     address: str | None = None
+    refresh: timedelta | None = None
+    looks: TakesLooks = "owner"
 
 
 def load_settings(start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -102,6 +115,8 @@ def load_settings(start: Path | None = None, environment: Mapping[str, str] | No
         read["one_person"],
         read["clock"],
         read["address"],
+        read["refresh"],
+        read["looks"],
     )
 
 
@@ -164,6 +179,26 @@ def _address(value: Any, _: Path) -> str | None:
     return written
 
 
+def _refresh(value: Any, _: Path) -> timedelta | None:
+    if value == NEVER:
+        return None
+    try:
+        every = timedelta(seconds=seconds(value))
+    except ValueError as error:
+        raise ValueError(f"{error}; or {NEVER}") from None
+    if every < SHORTEST_REFRESH:
+        raise ValueError(f"{value!r} is not allowed; give at least 1m, or {NEVER}")
+    return every
+
+
+def _looks(value: Any, _: Path) -> TakesLooks:
+    if value == "system" or value == "owner":
+        return value  # type: ignore[no-any-return]
+    raise ValueError(
+        f"{value!r} is not allowed; give system (a look that is due is taken by itself) or owner (only when the owner says so)"
+    )
+
+
 def _text(value: Any, example: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} is not allowed; {example}")
@@ -178,4 +213,6 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "one_person": _one_person,
     "clock": _clock,
     "address": _address,
+    "refresh": _refresh,
+    "looks": _looks,
 }

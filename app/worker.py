@@ -29,7 +29,7 @@ from app.cli.errors import Refusal
 from app.cli.session import Session, open_workspace_registry
 from app.execution import execute, in_words
 from app.notify import send_due
-from app.refresh import ask_for_what_is_old
+from app.schedule import Schedule
 from app.settings import Settings, load_settings
 from experiments.forms.problems import Invalid
 from registry import claims, jobs
@@ -71,7 +71,8 @@ class Worker:
 
     Args:
         log: takes each line of what it does.
-        refresh: ask by itself for what was found longer ago than this of the experiments that run; None to wait for people.
+        refresh: ask by itself for what was found longer ago than this of the experiments that run, and for looks that are due
+            where the settings say so (`app.schedule`); None to wait for people.
 
     Attributes:
         ending: set it to end the worker.
@@ -86,11 +87,10 @@ class Worker:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.ending = threading.Event()
         self._folder = folder
-        self._refresh = refresh
+        self._schedule = Schedule(refresh)
         self._log = log or (lambda _: None)
         self._settings: Settings | None = None
         self._registry: Registry | None = None
-        self._refreshed = False
 
     def run(self, *, once: bool = False, poll: float = 1.0) -> Tally:
         """Work until told to end; ``once``, until nothing waits."""
@@ -113,12 +113,13 @@ class Worker:
         """One job, and the messages that are due; whether there was anything to do."""
         try:
             session = self._session()
-            if self._refresh is not None and not self._refreshed:
-                ask_for_what_is_old(session.registry, self._refresh)
+            self._schedule.ask(session.settings, session.registry)
             job = claims.claim(session.registry, self.name)
-            self._refreshed = job is not None
+            if job is None and self._schedule.ask(session.settings, session.registry, idle=True):
+                job = claims.claim(session.registry, self.name)
             if job is not None:
                 tally.jobs.append(self._do(session, job))
+                self._schedule.worked()
             sent = send_due(session.registry, os.environ, address=session.settings.address)
         except (RegistryError, SQLAlchemyError, Refusal, Invalid) as error:
             if once:

@@ -10,6 +10,7 @@ import typer
 from app.cli.errors import BadUsage
 from app.cli.examples import examples
 from app.cli.output import AsJson, answer, note
+from app.settings import NEVER
 
 commands = typer.Typer()
 
@@ -24,7 +25,8 @@ def worker(
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="Ask by itself, so often, for health, the next look's standing and harm stops of what runs.",
+            help="Ask by itself, so often, for health, the next look's standing and harm stops of what runs; never to wait for "
+            "people. Default: the setting refresh; with --once, never.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -33,16 +35,18 @@ def worker(
 
     Health, looks, watches, simulations and checks of sources run here: of a deployment's processes only this one
     loads the outcomes file. SIGTERM and Ctrl-C end it once the job at hand is done; a second one ends it at once.
-    Several may run; a job whose worker died is taken up by another after a minute.
+    Several may run; a job whose worker died is taken up by another after a minute. A look that is due is taken by itself
+    where the setting looks says system.
     """
     from app.cli.session import opened
     from app.worker import Worker, ended_by_signals
     from registry.jobs import JobState
 
     pause = duration("--poll", poll, least=1)
-    every = None if refresh is None else timedelta(seconds=duration("--refresh", refresh, least=60))
-    with opened():
-        pass  # says at once what is wrong with the workspace
+    with opened() as session:  # says at once what is wrong with the workspace
+        every = None if once else session.settings.refresh
+    if refresh is not None:
+        every = None if refresh == NEVER else timedelta(seconds=duration("--refresh", refresh, least=60))
     working = Worker(log=lambda line: note(f"{datetime.now(UTC):%H:%M:%S} {line}"), refresh=every)
     with ended_by_signals(working):
         did = working.run(once=once, poll=pause)

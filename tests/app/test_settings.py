@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,21 @@ def test_the_address_of_the_pages_is_a_web_address(tmp_path: Path):
     for wrong in ("fairtrial.example.org", "ftp://x", "https://x/?id=1"):
         with pytest.raises(Invalid, match="address of the pages"):
             load_settings(tmp_path, {"FAIRTRIAL_ADDRESS": wrong})
+
+
+def test_a_worker_refreshes_and_takes_looks_by_itself_unless_told_otherwise(tmp_path: Path):
+    assert (load_settings(tmp_path, {}).refresh, load_settings(tmp_path, {}).looks) == (
+        timedelta(hours=6),
+        "system",
+    )
+    (tmp_path / FILE_NAME).write_text("refresh: never\nlooks: owner\n")
+    assert (load_settings(tmp_path, {}).refresh, load_settings(tmp_path, {}).looks) == (None, "owner")
+    assert load_settings(tmp_path, {"FAIRTRIAL_REFRESH": "90m"}).refresh == timedelta(minutes=90)
+    wrong = {"FAIRTRIAL_REFRESH": ("often", "30s", "6"), "FAIRTRIAL_LOOKS": ("everybody", "true")}
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(Invalid, match=r"never|is not allowed; give system"):
+                load_settings(tmp_path, {name: value})
 
 
 def test_a_changed_setting_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path):

@@ -21,6 +21,7 @@ from app import worker as working
 from app.cli.session import open_workspace_registry
 from app.execution import in_words
 from app.settings import load_settings
+from app.settings_file import change_setting
 from app.worker import Worker, start_worker
 from experiments.forms.problems import Invalid, Problem
 from registry import claims, jobs, outbox
@@ -522,6 +523,7 @@ def test_a_worker_process_that_is_ended_in_the_middle_loses_nothing(
     at: Callable[[str], Life], end: signal.Signals
 ) -> None:
     life = at("running")
+    change_setting(life.folder / "fairtrial.yaml", "refresh", "never")
     job = ask(life.folder, "simulate", replays=1_000_000)
     process = start_worker(life.folder)
     try:
