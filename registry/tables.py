@@ -240,6 +240,68 @@ verified_metrics = Table(
     Column("reason", Text, nullable=False),
 )
 
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", _NAME, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("model", _NAME, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("champion", Text, nullable=False),
+    Column("candidate", Text, nullable=False),
+    Column("state", _NAME, nullable=False, index=True),
+    Column("step", Integer),
+    Column("paused_from", _NAME),
+    Column("paused_because", _NAME),
+    Column("labels", JSON, nullable=False),
+    Column("owner", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("model_owner", _NAME, ForeignKey("people.id")),
+    Column("team", Text),
+    Column("administrative", JSON, nullable=False),
+    Column("sha256", _HASH, ForeignKey("documents.sha256"), nullable=False),
+    Column("written_sha256", _HASH, ForeignKey("documents.sha256"), nullable=False),
+    Column("shadow", _NAME, ForeignKey("experiments.id")),
+    Column("canary", _NAME, ForeignKey("experiments.id")),
+    Column("ab", _NAME, ForeignKey("experiments.id")),
+    Column("created_at", _TIME, nullable=False),
+    Column("changed_at", _TIME, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("rollout", _NAME, ForeignKey("rollouts.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("verb", _NAME, nullable=False),
+    Column("status", _NAME, nullable=False),
+    Column("from_state", _NAME, nullable=False),
+    Column("from_step", Integer),
+    Column("to_state", _NAME, nullable=False),
+    Column("to_step", Integer),
+    Column("entry", _NAME, ForeignKey("experiments.id")),
+    Column("evidence", JSON, nullable=False),
+    Column("aliases", JSON, nullable=False),
+    Column("confirmed", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requested_by", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("requested_at", _TIME, nullable=False),
+    Column("settled_by", _NAME, ForeignKey("people.id")),
+    Column("settled_at", _TIME),
+    Column("settled_reason", Text),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("model", _NAME, primary_key=True),
+    Column("alias", _NAME, primary_key=True),
+    Column("version", Text),
+    Column("rollout", _NAME, ForeignKey("rollouts.id"), nullable=False),
+    Column("transition", Integer, nullable=False),
+    Column("moved_at", _TIME, nullable=False),
+)
+
 stars = Table(
     "stars",
     metadata,
@@ -304,6 +366,9 @@ VOUCHED: Final = (
     tokens,
     webhooks,
     verified_metrics,
+    rollouts,
+    transitions,
+    aliases,
 )
 """Tables whose every row must be what the ledger says it is."""
 

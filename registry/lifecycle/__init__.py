@@ -1,5 +1,6 @@
 """An experiment's life, one verb an act: who may do what, when, and what it leaves in the ledger."""
 
+from registry.kinds import Choice, opposes
 from registry.lifecycle.amendments import (
     Amendment,
     Inference,
@@ -21,11 +22,9 @@ from registry.lifecycle.drafting import (
 )
 from registry.lifecycle.ending import (
     Abandonment,
-    Choice,
     abandon,
     approve_decision,
     decide,
-    opposes,
     reject_decision,
 )
 from registry.lifecycle.exposures import Exposure

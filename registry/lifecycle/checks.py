@@ -27,6 +27,12 @@ MINIMUM_REASON: Final = {
     "declare exploratory": 20,
     "decide": 30,
     "decide against the verdict": 100,
+    "advance": 20,
+    "approve transition": 20,
+    "pause": 10,
+    "resume": 20,
+    "repeat rung": 20,
+    "roll back": 10,
 }
 """How many characters a reason needs at least."""
 

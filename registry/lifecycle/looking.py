@@ -18,6 +18,7 @@ from registry.kinds import KINDS
 from registry.lifecycle.checks import close, note_short_reason
 from registry.lifecycle.states import OPEN_TO_ALL, permit
 from registry.records import Experiment, Look, State, Verdict, look_from
+from registry.rollouts.consequences import follow_seal
 from registry.tables import experiments, looks
 
 
@@ -172,11 +173,11 @@ def seal_look(
         doing.change_experiment(
             **({"state": State.STOPPED, "stopped_at": doing.now, "stop_reason": ended} if stopping else {})
         )
+        follows = follow_seal(doing, current, k, verdict, readout, sha256)
         # What a look that goes on has found stays closed: the record says only that it goes on.
         doing.facts = {"k": k, "outcome": "continue" if stop is None else "stop", "readout": sha256}
-        doing.summary = f"Sealed look {k}: " + (
-            "no boundary was crossed." if stop is None else f"stop, {ended}."
-        )
+        said = "no boundary was crossed." if stop is None else f"stop, {ended}."
+        doing.summary = " ".join((f"Sealed look {k}: {said}", *follows))
     return _read_look(registry, experiment, k)
 
 

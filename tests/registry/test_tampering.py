@@ -23,6 +23,7 @@ from registry.records import Verdict
 from registry.tables import VOUCHED, properties
 from registry.tables import ledger as ledger_table
 from registry.verification import Verification, verify
+from tests.registry.climbing import Climb
 
 LONG_REASON = (
     "Because the reason has to be long enough for a stranger to follow, and long enough for two. " * 2
@@ -47,6 +48,7 @@ def life(team: Any) -> Any:
     membership.grant_role(team.registry, "ada", "vic", Role.METRIC_STEWARD)
     metric = Metric(name="success", version=1, type="conversion", event="done", direction="higher")
     stewardship.verify_metric(team.registry, "vic", metric, "It was compared with the team's own count.")
+    Climb(team.registry, team.clock).in_shadow()
     assert verify(team.registry).ok
     return team
 
