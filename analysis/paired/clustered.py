@@ -32,7 +32,7 @@ class ClusteredDifference:
     null_difference: float
     level: float
     users: int
-    difference: float | None
+    difference: float | None  # None without users; it may stand without an interval
     ci: tuple[float, float] | None
     statistic: float | None  # standard normal; Student's t with users − 1 degrees of freedom if linearised
     p_value: float | None
@@ -103,8 +103,9 @@ def clustered_difference(
             f"null_difference: {null_difference} is not allowed; give a finite number, usually 0"
         )
 
+    found = moments.difference_mean / moments.pairs_mean if moments.users else None
     empty = ClusteredDifference(
-        method, alternative, null_difference, level, moments.users, None, None, None, None
+        method, alternative, null_difference, level, moments.users, found, None, None, None
     )
     statistic = user_statistic(moments, method, null_difference)
     if isinstance(statistic, str):
@@ -115,7 +116,6 @@ def clustered_difference(
         return replace(empty, not_computed=f"{_too_few(moments)} for an interval at level {level}")
     return replace(
         empty,
-        difference=moments.difference_mean / moments.pairs_mean,
         ci=ci,
         statistic=statistic,
         p_value=tail_p_value(statistic, alternative, df),

@@ -88,7 +88,8 @@ class PairedResult:
         name: of the comparison and its test.
         test: as declared.
         users: counted so far.
-        estimate: candidate against champion, in the comparison's unit; None where not computed.
+        estimate: candidate against champion, in the comparison's unit; None where there is none. It may stand
+            without an interval.
         ci: interval at ``test.level``: the test's own inversion at ``critical``. Infinite where a look may
             not reject, or where users are too few for bounds.
         z: statistic against ``test.null``, above 0 where better.
@@ -96,7 +97,7 @@ class PairedResult:
         p_value: against the null: plain, repeated or always-valid.
         better: the whole interval is on the better side of ``test.null`` (with a margin: it is ruled out).
         worse: the whole interval is on the worse side of it.
-        not_computed: why the numbers are None; then ``better`` and ``worse`` are False.
+        not_computed: why the other numbers are None; then ``better`` and ``worse`` are False.
     """
 
     rule: Rule
@@ -215,6 +216,16 @@ def _judged(
 
 def _none(rule: Rule, comparison: Comparison, test: DeclaredTest, why: str) -> PairedResult:
     blank = PairedResult(
-        rule, comparison.name, test, comparison.users, None, None, None, None, None, False, False
+        rule,
+        comparison.name,
+        test,
+        comparison.users,
+        comparison.estimate,
+        None,
+        None,
+        None,
+        None,
+        False,
+        False,
     )
     return replace(blank, not_computed=why)

@@ -28,7 +28,7 @@ from analysis.paired.inference import (
     two_sided_critical,
 )
 from analysis.paired.ratios import PairedEstimates, RelativeNonInferiority, relative_noninferiority
-from analysis.quantiles import OuterLevels, QuantileArm, outer_levels, quantile_estimate
+from analysis.quantiles import OuterLevels, QuantileArm, outer_levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,19 @@ class PairedQuantiles:
         champion, candidate: each model's quantile with its order statistics at the outer levels.
         requests: co-moments over users of the requests at or below the champion's quantile (0), those at or
             below the candidate's own (1), and all pairs (2).
+        resolution: the step in which values were recorded (1 for whole milliseconds). No quantile is then
+            taken to be known better than to one step, so that order statistics that coincide have an interval
+            too, a wide one. None: such quantiles have no interval.
 
     Raises:
-        ValueError: for two different levels q, or another number of variables or of users.
+        ValueError: for two different levels q, another number of variables or of users, or a resolution not
+            above 0.
     """
 
     champion: QuantileArm
     candidate: QuantileArm
     requests: CoMoments
+    resolution: float | None = None
 
     def __post_init__(self) -> None:
         a, b = self.champion.levels, self.candidate.levels
@@ -58,9 +63,15 @@ class PairedQuantiles:
                 f"requests: {self.requests.k} variables; give those at or below the champion's quantile, at "
                 "or below the candidate's, and all pairs"
             )
+        if a.alpha != b.alpha:
+            problems.append(f"alpha: levels taken at {a.alpha} and {b.alpha}; take both at the same")
         if not a.units == b.units == self.requests.n:
             problems.append(
                 f"requests: {self.requests.n} users, {a.units} and {b.units} in the levels; give the same users"
+            )
+        if self.resolution is not None and not 0 < self.resolution < math.inf:
+            problems.append(
+                f"resolution: {self.resolution} is not allowed; give the step of the values, above 0"
             )
         if problems:
             raise ValueError("\n".join(problems))
@@ -233,29 +244,41 @@ _IDENTICAL = "the two models' quantiles move together over all users: no spread 
 
 def quantile_estimates(found: PairedQuantiles) -> PairedEstimates | str:
     """Both quantiles with their covariance, or why there are none, both models named at once."""
-    champion, candidate = quantile_estimate(found.champion), quantile_estimate(found.candidate)
+    champion, candidate = _with_error(found.champion, found), _with_error(found.candidate, found)
     reasons = [
-        f"{model}: {estimate.not_computed or 'no requests'}"
+        f"{model}: {estimate}"
         for model, estimate in (("champion", champion), ("candidate", candidate))
-        if estimate.value is None or estimate.variance is None
+        if isinstance(estimate, str)
     ]
-    if (
-        champion.value is None
-        or champion.variance is None
-        or candidate.value is None
-        or candidate.variance is None
-    ):
+    if isinstance(champion, str) or isinstance(candidate, str):
         return "; ".join(reasons)
     below_champion, below_candidate, pairs = found.requests.means
     shares = found.requests.combine(
         [(1, 0, -below_champion / pairs), (0, 1, -below_candidate / pairs)], [0.0, 0.0]
     )
     correlation = shares.covariance(0, 1) / math.sqrt(shares.covariance(0, 0) * shares.covariance(1, 1))
-    return PairedEstimates(
-        champion=champion.value,
-        candidate=candidate.value,
-        champion_variance=champion.variance,
-        candidate_variance=candidate.variance,
-        covariance=correlation * math.sqrt(champion.variance * candidate.variance),
-        users=found.requests.n,
-    )
+    (a, a_error), (b, b_error) = champion, candidate
+    covariance = correlation * a_error * b_error
+    if found.resolution is not None:
+        least = found.resolution / _look_up_critical(found)
+        covariance = min(covariance, (a_error**2 + b_error**2 - least**2) / 2)
+    return PairedEstimates(a, b, a_error**2, b_error**2, covariance, found.requests.n)
+
+
+def _with_error(arm: QuantileArm, found: PairedQuantiles) -> tuple[float, float] | str:
+    """A quantile and its standard error: half the distance of its bounds over the t they were taken at."""
+    if arm.estimate is None or arm.lower is None or arm.upper is None:
+        return arm.levels.not_computed or "no requests"
+    half = (arm.upper - arm.lower) / 2
+    if found.resolution is not None:
+        half = max(half, found.resolution)
+    if half == 0:
+        return (
+            f"the values at levels {arm.levels.lower} and {arm.levels.upper} are the same: too coarse for an "
+            "interval; give their resolution"
+        )
+    return arm.estimate, half / _look_up_critical(found)
+
+
+def _look_up_critical(found: PairedQuantiles) -> float:
+    return two_sided_critical(1 - found.champion.levels.alpha, found.requests.n - 1)

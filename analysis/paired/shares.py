@@ -19,6 +19,10 @@ class ClusteredShare:
         users, requests, count: clusters, their requests, and those of them that count.
         share: count / requests; None without requests.
         effective_requests: independent requests that would know the share as well.
+        effective_count: users of equal weight among whom the rarer kind of request is spread, (Σx)² / Σx² with
+            x a user's requests that count (of a share above one-half: that do not). Below about 30 the limit
+            on the far side of that kind misses 4 to 9 % of the time instead of 2.5 %: users who have many
+            of them may not have been seen yet.
         ci: Wilson's interval with that many requests, two-sided at ``level``.
         not_computed: why ``share`` or ``ci`` is None.
     """
@@ -28,6 +32,7 @@ class ClusteredShare:
     count: int
     share: float | None
     effective_requests: float | None
+    effective_count: float | None
     ci: tuple[float, float] | None
     level: float
     not_computed: str | None = None
@@ -69,13 +74,15 @@ def clustered_share(sums: CoMoments, *, level: float = 0.95, count: int = 0, of:
             f"sums: {hits} of {requests} requests is not allowed; give first those that count, then all"
         )
     if requests == 0:
-        return ClusteredShare(users, requests, hits, None, None, None, level, "no requests")
+        return ClusteredShare(users, requests, hits, None, None, None, None, level, "no requests")
     share = hits / requests
-    effective = _effective_requests(sums.select([count, of]), hits, requests, level)
+    both = sums.select([count, of])
+    effective, spread = _effective_requests(both, hits, requests, level), _effective_count(both)
     if effective is None:
         why = f"fewer than 2 users (found {users})"
-        return ClusteredShare(users, requests, hits, share, None, None, level, why)
-    return ClusteredShare(users, requests, hits, share, effective, wilson(share, effective, level), level)
+        return ClusteredShare(users, requests, hits, share, None, spread, None, level, why)
+    ci = wilson(share, effective, level)
+    return ClusteredShare(users, requests, hits, share, effective, spread, ci, level)
 
 
 def decision_flips(
@@ -120,6 +127,13 @@ def _effective_requests(sums: CoMoments, hits: int, requests: int, level: float)
         return users
     shrink = two_sided_critical(level) / two_sided_critical(level, sums.n - 1)
     return min(share * (1 - share) / error**2 * shrink**2, float(requests))
+
+
+def _effective_count(sums: CoMoments) -> float:
+    rarer = (1.0, 0.0) if 2 * sums.means[0] <= sums.means[1] else (-1.0, 1.0)
+    mean = rarer[0] * sums.means[0] + rarer[1] * sums.means[1]
+    square = sums.combine([rarer], [mean]).marginal(0).m2 / sums.n + mean**2
+    return sums.n * mean**2 / square if square > 0 else 0.0
 
 
 def _with_sum(sums: CoMoments) -> tuple[float, ...]:
