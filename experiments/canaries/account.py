@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from analysis.stratified import weight
 from experiments.canaries.design import CanaryDesign
@@ -20,7 +21,7 @@ from experiments.readouts.readout import ArmUnits, Check, Registration
 AFTER_EXPOSURE = (Fate.AFTER_CUT_OFF, Fate.NOT_MATURE, Fate.ANALYSED)
 
 
-def steps_of(design: CanaryDesign, evidence: CanaryEvidence, look: CanaryCheck) -> tuple[StepUnits, ...]:
+def steps_of(design: CanaryDesign, evidence: CanaryEvidence) -> tuple[StepUnits, ...]:
     """Every step of the plan; those that have not begun hold no units."""
     found = []
     for step in design.steps:
@@ -79,9 +80,7 @@ def plan_kept(
 ) -> tuple[Check, ...]:
     held = [
         f"step {number} for {written_duration(int((later - earlier).total_seconds()))}"
-        for number, (earlier, later) in enumerate(
-            zip(look.steps_begun, look.steps_begun[1:], strict=False), start=1
-        )
+        for number, (earlier, later) in enumerate(pairwise(look.steps_begun), start=1)
     ]
     short = [
         step.number

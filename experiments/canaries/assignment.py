@@ -3,6 +3,8 @@
 A unit's place depends on the salt alone, so the 1 % are inside the 5 %, and a unit that has met the candidate, or has been
 control, is so at every larger share: nobody is ever moved from one to the other. Everybody between the two slices is not in
 the canary and gets the champion. Positions are those of ``experiments.assignment.hashing``, whose test vectors hold here.
+With a layer's salt (``layer:NAME``) a unit has the same place in the canary as in that layer, so that a later A/B test can
+take the part of the layer which holds nobody of the canary.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from experiments.assignment.hashing import (
     boundary,
     position,
     positions,
-    salt_problems,
     text_problems,
 )
 from experiments.assignment.sql import hash_sql, lacks_unit, result, within
@@ -46,8 +47,11 @@ class CanaryAssignment:
     candidate: str = "candidate"
 
     def __post_init__(self) -> None:
-        problems = [*salt_problems(self.salt)]
-        problems += [*text_problems("control", self.control), *text_problems("candidate", self.candidate)]
+        problems = [
+            *text_problems("salt", self.salt),
+            *text_problems("control", self.control),
+            *text_problems("candidate", self.candidate),
+        ]
         if not 0 < self.share <= LARGEST_SHARE:
             problems.append(
                 f"share: {float(self.share):g} is not allowed; control takes as much as the candidate, so give more than 0 and at "

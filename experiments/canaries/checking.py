@@ -128,7 +128,7 @@ def make_canary_readout(
         design=design.material,
         look=look,
         validity=tuple(checks),
-        steps=steps_of(design, evidence, look),
+        steps=steps_of(design, evidence),
         flow=flow_of(evidence),
         guardrails=tuple(reading for one in shown for reading in one.readings),
         verdict=verdict,

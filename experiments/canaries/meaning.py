@@ -8,6 +8,7 @@ from typing import cast
 
 from analysis.sequential.boundaries import MOST_LOOKS
 from analysis.sequential.spending import spending_function
+from experiments.assignment.hashing import text_problems
 from experiments.canaries.written import LARGEST_SHARE, Step, WrittenCanary
 from experiments.designs.meaning.measures import declared_test
 from experiments.designs.meaning.sizes import (
@@ -148,6 +149,9 @@ def key(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[Finding]:
             ("assignment", "salt"),
             "needs method: fairtrial; assignment made elsewhere has a salt of its own",
         )
+    if canary.assignment.salt is not None:
+        for problem in text_problems("salt", canary.assignment.salt):
+            yield ("assignment", "salt"), problem.removeprefix("salt: ")
 
 
 def known_metrics(canary: WrittenCanary, catalogue: Catalogue) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from analysis.staged import StagedCheck
 from experiments.canaries.readout import CanaryReadout, CheckPoint, GuardrailReading
-from experiments.canaries.verdict import Action
+from experiments.canaries.verdict import Action, Call, CanaryCode
 
 Key = tuple[str, str | None]
 """A guardrail and the level of its segment."""
@@ -15,7 +15,7 @@ Key = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class PastCheck:
-    """A check sealed before, which went on.
+    """A check sealed before; those that another may follow went on.
 
     Attributes:
         points: of every guardrail (and level) that could be tested, up to and with this check.
@@ -25,6 +25,8 @@ class PastCheck:
     step: int
     at: datetime
     share_of_plan: float
+    code: CanaryCode
+    call: Call
     action: Action
     points: tuple[tuple[Key, tuple[CheckPoint, ...]], ...]
 
@@ -40,6 +42,8 @@ def as_past(readout: CanaryReadout) -> PastCheck:
         step=look.step,
         at=look.at,
         share_of_plan=look.share_of_plan,
+        code=readout.verdict.code,
+        call=readout.verdict.call,
         action=readout.verdict.action,
         points=tuple((key_of(reading), reading.points) for reading in readout.guardrails),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from math import ceil
 
 from experiments.canaries.judging import JudgedGuardrail
@@ -41,7 +40,7 @@ def sentence_of(
     elif mapped.call == "INVALID":
         parts = [words.invalid(failed)]
     elif mapped.call in {"PASS", "STEP MAY ADVANCE"}:
-        parts = [kept(readings, mapped)]
+        parts = [kept(readings)]
     elif mapped.call == "NOT MEASURED":
         missing = [r.comparison for r in readings if r.comparison.not_computed is not None]
         parts = [not_measured(missing)]
@@ -57,7 +56,7 @@ def sentence_of(
     return " ".join([*parts, after])
 
 
-def kept(readings: Sequence[GuardrailReading], mapped: MappedCheck) -> str:
+def kept(readings: Sequence[GuardrailReading]) -> str:
     within = [r.comparison for r in readings if r.comparison.state == "Within margin"]
     if len(within) == len(readings):
         return words.kept(within)
@@ -100,7 +99,7 @@ def not_measured(missing: Sequence[Comparison]) -> str:
 
 def worse(reading: GuardrailReading) -> str:
     """How much worse, in the metric's unit; an improvement is a negative worsening."""
-    return words.amount(_turned(reading), reading.worsening, signed=True)
+    return words.amount(reading.comparison, reading.worsening, signed=True)
 
 
 def not_ruled_out(reading: GuardrailReading) -> str:
@@ -108,15 +107,15 @@ def not_ruled_out(reading: GuardrailReading) -> str:
     point = reading.points[-1] if reading.points else None
     if point is None:
         return "any worsening"
-    turned = _turned(reading)
+    found = reading.comparison
     if point.low is None and point.high is None:
         return "any worsening"
     if point.low is None:
-        return f"up to {words.amount(turned, point.high, signed=True)}"
+        return f"up to {words.amount(found, point.high, signed=True)}"
     if point.high is None:
-        return f"{words.amount(turned, point.low, signed=True)} or more"
-    low = words.amount(turned, point.low, signed=True, unit=False)
-    return f"{low} to {words.amount(turned, point.high, signed=True)}"
+        return f"{words.amount(found, point.low, signed=True)} or more"
+    low = words.amount(found, point.low, signed=True, unit=False)
+    return f"{low} to {words.amount(found, point.high, signed=True)}"
 
 
 def percent(share: float) -> str:
@@ -129,12 +128,3 @@ def days(number: float) -> str:
         hours = max(1, ceil(number * 24))
         return f"about {hours} hour{'' if hours == 1 else 's'}"
     return f"about {words.count(ceil(number))} days"
-
-
-def time(at: datetime) -> str:
-    return words.date(at)
-
-
-def _turned(reading: GuardrailReading) -> Comparison:
-    """The comparison for its digits and unit."""
-    return reading.comparison
