@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +25,7 @@ from registry.records import (
     look_from,
     proposal_from,
 )
+from registry.sealing import WATCHED
 from registry.tables import decisions, documents, experiments, jobs, looks, plans, proposals
 from registry.tables import ledger as records
 from registry.words import state_in_words
@@ -68,6 +69,7 @@ class Portfolio:
         proposals: those that wait for a second person.
         reviewing: the last sending for review, or request for changes.
         amended_after_start: those with a plan that was changed once units were exposed.
+        read_again: released ones whose outcomes were read more than once for the same look.
         standing: where the next look stands, by the last job that asked.
         health: by the last job that asked.
     """
@@ -80,6 +82,7 @@ class Portfolio:
     decisions: Mapping[str, Decision]
     reviewing: Mapping[str, Said]
     amended_after_start: frozenset[str]
+    read_again: frozenset[str]
     standing: Mapping[str, Found]
     health: Mapping[str, Found]
 
@@ -103,18 +106,31 @@ def portfolio(registry: Registry) -> Portfolio:
             decisions=decided,
             reviewing=_last_said(connection, _REVIEWING),
             amended_after_start=_amended_after_start(connection),
+            read_again=_read_again(connection),
             standing=_last_found(connection, Kind.LOOK_STATUS, alive),
             health=_last_found(connection, Kind.HEALTH, alive),
         )
 
 
-def last_plans(registry: Registry) -> dict[str, dict[str, Any]]:
-    """The material document of each experiment by id: as locked last, or as drafted."""
+def last_plans(registry: Registry, only: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    """The material document of each experiment, or only of these, by id: as locked last, or as drafted."""
     query = select(experiments.c.id, documents.c.body).join(
         documents, documents.c.sha256 == experiments.c.draft_sha256
     )
+    if only is not None:
+        query = query.where(experiments.c.id.in_(only))
     with registry.reading() as connection:
         return {row.id: json.loads(row.body) for row in connection.execute(query)}
+
+
+def written_plans(registry: Registry, only: Sequence[str]) -> dict[str, str]:
+    """The written text of the plan of each of these experiments, by id: as locked last, or as drafted."""
+    query = select(experiments.c.id, documents.c.body).join(
+        documents, documents.c.sha256 == experiments.c.draft_written_sha256
+    )
+    with registry.reading() as connection:
+        rows = connection.execute(query.where(experiments.c.id.in_(only)))
+        return {row.id: row.body for row in rows}
 
 
 def entities_and_acts(registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -179,6 +195,24 @@ def _said(row: Row[Any]) -> Said:
 
 def _amended_after_start(connection: Connection) -> frozenset[str]:
     query = select(plans.c.experiment).where(plans.c.timing.in_(AFTER_START)).distinct()
+    return frozenset(connection.execute(query).scalars())
+
+
+def _read_again(connection: Connection) -> frozenset[str]:
+    """By the ledger: two reads for one look before the release. A harm stop's watch reads as often as it was declared to."""
+    released = (
+        select(records.c.entity, func.min(records.c.seq).label("seq"))
+        .where(records.c.action == "release")
+        .group_by(records.c.entity)
+        .subquery()
+    )
+    query = (
+        select(records.c.entity)
+        .join(released, (released.c.entity == records.c.entity) & (records.c.seq < released.c.seq))
+        .where(records.c.action == ledger.READ_OUTCOMES, records.c.reason != WATCHED)
+        .group_by(records.c.entity, records.c.reason)
+        .having(func.count() > 1)
+    )
     return frozenset(connection.execute(query).scalars())
 
 

@@ -122,6 +122,12 @@ def _quality(ended: Sequence[Experiment], found: Portfolio) -> tuple[Kept, ...]:
             lambda one: not one.stopped_by_hand,
         ),
         _kept(
+            "Outcomes read once at each look",
+            "Who reads twice may choose; the ledger counts every read.",
+            ended,
+            lambda one: one.id not in found.read_again,
+        ),
+        _kept(
             "Validity checks passed",
             "Where groups were not formed as planned, nothing can be read from their difference.",
             ended,

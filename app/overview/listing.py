@@ -12,6 +12,7 @@ from typing import Any
 from app.formats import count, instant, share
 from app.readings import verdict_reading
 from experiments.readouts.readout import VerdictCode
+from registry.lifecycle.states import CLOSED
 from registry.portfolio import Portfolio
 from registry.records import Experiment, State
 from registry.words import state_in_words
@@ -49,6 +50,7 @@ class Filters:
     Attributes:
         states: values of `registry.records.State`.
         text: looked for in id, title, owner and primary metric, each word of it.
+        only: of these ids, which somebody starred; None for all.
     """
 
     states: tuple[str, ...] = ()
@@ -56,6 +58,7 @@ class Filters:
     owners: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     text: str = ""
+    only: frozenset[str] | None = None
 
     def take(self, one: Experiment) -> bool:
         """Whether an experiment is wanted."""
@@ -67,12 +70,15 @@ class Filters:
         )
         if any(wanted and value not in wanted for wanted, value in chosen):
             return False
+        if self.only is not None and one.id not in self.only:
+            return False
         said = " ".join((one.id, one.title, one.owner, one.primary_metric or "")).casefold()
         return all(word in said for word in self.text.casefold().split())
 
     @property
     def any(self) -> bool:
-        return bool(self.states or self.teams or self.owners or self.metrics or self.text.strip())
+        chosen = self.states or self.teams or self.owners or self.metrics or self.text.strip()
+        return bool(chosen) or self.only is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,18 @@ def choices(found: Portfolio) -> Choices:
 
 def listed(found: Portfolio, filters: Filters = Filters()) -> tuple[Listed, ...]:
     """The experiments that the filters want, newest first."""
-    return tuple(_listed(one, found) for one in found.experiments if filters.take(one))
+    return rows_of((one for one in found.experiments if filters.take(one)), found)
+
+
+def on_home(found: Portfolio, wanted: Filters) -> tuple[Experiment, ...]:
+    """The experiments that the filters want, newest first; the closed ones only where a state was chosen."""
+    taken = (one for one in found.experiments if wanted.take(one))
+    return tuple(one for one in taken if wanted.states or one.state not in CLOSED)
+
+
+def rows_of(wanted: Iterable[Experiment], found: Portfolio) -> tuple[Listed, ...]:
+    """A row for each of these experiments."""
+    return tuple(_listed(one, found) for one in wanted)
 
 
 def state_words(state: State) -> str:
@@ -203,11 +220,8 @@ def comes_next(one: Experiment, found: Portfolio) -> str:
             return f"{one.reviewer or 'The reviewer'} reviews it"
         case State.REGISTERED:
             start = one.administrative.get("expected_start")
-            return (
-                f"Starts with the first exposure (expected {start})"
-                if start
-                else "Starts with the first exposure"
-            )
+            about = f" (expected {_day(str(start))})" if start else ""
+            return f"Starts with the first exposure{about}"
         case State.RUNNING | State.STOPPED | State.MATURE:
             return _next_look(one, found)
         case State.READOUT:
@@ -249,7 +263,11 @@ def _look(one: Experiment, found: Portfolio) -> Mapping[str, Any]:
 
 
 def _day(written: str) -> str:
-    return instant(datetime.fromisoformat(written)).partition(",")[0]
+    """4 Jan 2027; what people wrote otherwise as it is."""
+    try:
+        return instant(datetime.fromisoformat(written)).partition(",")[0]
+    except ValueError:
+        return written
 
 
 def _names(values: Iterable[str]) -> tuple[str, ...]:

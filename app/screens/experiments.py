@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from app.formats import count
-from app.overview.listing import PAGE, Choices, Filters, Listed, as_csv, choices, listed
+from app.overview.listing import PAGE, Listed, as_csv, choices, listed
+from app.screens.filters import clear, filters
 from app.screens.frame import Here, page
 from app.screens.pieces import FEW, empty, go_to, table, way_to_page
 from registry.portfolio import Portfolio, portfolio
+from registry.stars import starred
 
 ALT = (
     "{} experiments with state, owner, primary metric, progress, what comes next, and verdicts once released."
@@ -28,45 +30,17 @@ def experiments_page(here: Here) -> None:
         )
         way_to_page("register", "Register an experiment")
         return
-    filters = _filters(choices(found))
-    rows = listed(found, filters)
+    mine = starred(here.registry, here.me.id)
+    rows = listed(found, filters(choices(found), mine))
     _open(rows)
     if not rows:
         st.info(
             "No experiment matches these filters. Take one away to see more.",
             icon=":material/filter_alt_off:",
         )
-        st.button("Clear the filters", on_click=_clear)
+        st.button("Clear the filters", on_click=clear)
         return
-    _draw(rows, found)
-
-
-def _filters(offered: Choices) -> Filters:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_input(
-            "Search",
-            key="text",
-            bind="query-params",
-            placeholder="id, title, owner or metric",
-            help="Every word must occur.",
-        )
-        states = st.multiselect("State", list(offered.states), key="state", bind="query-params")
-        teams = st.multiselect("Team", offered.teams, key="team", bind="query-params")
-        owners = st.multiselect("Owner", offered.owners, key="owner", bind="query-params")
-        metrics = st.multiselect("Primary metric", offered.metrics, key="metric", bind="query-params")
-    return Filters(
-        tuple(offered.states[words] for words in states),
-        tuple(teams),
-        tuple(owners),
-        tuple(metrics),
-        text or "",
-    )
-
-
-def _clear() -> None:
-    for name in ("state", "team", "owner", "metric"):
-        st.session_state[name] = []
-    st.session_state["text"] = ""
+    _draw(rows, found, mine)
 
 
 def _open(rows: tuple[Listed, ...]) -> None:
@@ -83,7 +57,7 @@ def _open(rows: tuple[Listed, ...]) -> None:
         go_to(chosen)
 
 
-def _draw(rows: tuple[Listed, ...], found: Portfolio) -> None:
+def _draw(rows: tuple[Listed, ...], found: Portfolio, mine: frozenset[str]) -> None:
     pages = -(-len(rows) // PAGE)
     number = 1
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
@@ -100,7 +74,7 @@ def _draw(rows: tuple[Listed, ...], found: Portfolio) -> None:
             on_click="ignore",
         )
     shown = rows[(number - 1) * PAGE : number * PAGE]
-    cells = [_row(row, as_link=len(shown) > FEW) for row in shown]
+    cells = [_row(row, as_link=len(shown) > FEW, is_starred=row.id in mine) for row in shown]
     table(cells, ALT.format(count(len(shown))), key="list", links="Experiment", columns=COLUMNS)
 
 
@@ -113,9 +87,10 @@ COLUMNS = {
 """Of the grid of many rows."""
 
 
-def _row(row: Listed, *, as_link: bool) -> dict[str, object]:
+def _row(row: Listed, *, as_link: bool, is_starred: bool) -> dict[str, object]:
     return {
         "Experiment": f"experiment?id={row.id}" if as_link else row.id,
+        "Starred": "★" if is_starred else "",
         "Title": row.title,
         "State": row.words,
         "Owner": row.owner,

@@ -11,7 +11,9 @@ from app.formats import instant, share
 from app.overview.home import HomePage, Kept, home_of
 from app.overview.needs import Need, since_words
 from app.readings import verdict_reading
+from app.screens.experiment import marks
 from app.screens.frame import Here, page
+from app.screens.home_list import experiments
 from app.screens.pieces import empty, plain, table, way_to, way_to_page, when
 from registry.portfolio import portfolio
 
@@ -22,6 +24,7 @@ FIRST = 8
 @page
 def home_page(here: Here) -> None:
     """What the person here sees first."""
+    marks.style()
     st.title("Home")
     found = portfolio(here.registry)
     if not found.experiments:
@@ -30,6 +33,7 @@ def home_page(here: Here) -> None:
     shown = home_of(here.me.person, found)
     _needs(shown)
     _counts(shown)
+    experiments(here, found)
     _coming(shown)
     _released(shown)
     _quality(shown)
@@ -94,7 +98,6 @@ def _counts(shown: HomePage) -> None:
         else f"{shown.ended} readout{' was' if shown.ended == 1 else 's were'}"
     )
     st.caption(f"{released} released in the last 90 days.")
-    way_to_page("experiments", "All experiments")
 
 
 def _coming(shown: HomePage) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.cli.session import open_workspace_registry
 from app.overview.home import home_of
+from app.overview.listing import Filters, as_csv, on_home, rows_of
 from app.overview.needs import ago, needs_of
 from app.settings import load_settings
 from app.worker import Worker
 from registry import jobs, lifecycle
 from registry.portfolio import portfolio
+from registry.sealing import WATCHED
 from registry.store import who_is
-from tests.app.browsing import PEOPLE, sent, visit
+from tests.app.browsing import PEOPLE, sent, served_to_this_machine, visit
 from tests.app.life import BROKEN, ID, STAGES, START, Life
 
 LONG = (
@@ -136,6 +139,99 @@ def test_quality_counts_rules_that_were_kept_and_names_who_broke_them(at):
     ) == (1, 1)
     assert kept["Decided, with a reason on record"].broken == (ID,)
     assert kept["Decision as the declared rule said"].of == 0
+
+
+def test_outcomes_read_again_for_the_same_look_are_counted_as_such(at):
+    life = at("read_out")
+    with open_workspace_registry(load_settings()) as registry:
+        assert portfolio(registry).read_again == frozenset()
+    life.ok(f"readout {ID} --verify --as mira")
+    with open_workspace_registry(load_settings()) as registry:
+        lifecycle.record_outcome_read(registry, "system", ID, "look 1", 10)
+        assert portfolio(registry).read_again == frozenset(), "after the release anybody may read"
+    life = at("due")
+    with open_workspace_registry(load_settings()) as registry:
+        lifecycle.record_outcome_read(registry, "system", ID, "look 1", 10)
+        for _ in range(2):
+            lifecycle.record_outcome_read(registry, "system", ID, WATCHED, 10)
+    life.ok(f"readout {ID} --as mira")
+    with open_workspace_registry(load_settings()) as registry:
+        assert portfolio(registry).read_again == {ID}
+        kept = {one.rule: one for one in home_of(who_is(registry, "mira"), portfolio(registry)).kept}
+    assert kept["Outcomes read once at each look"].broken == (ID,)
+
+
+# The list and the timeline
+
+
+def pressed(page: AppTest, label: str) -> AppTest:
+    with served_to_this_machine():
+        return next(button for button in page.button if button.label == label).click().run()
+
+
+def rows(page: AppTest) -> list[str]:
+    """The experiments of Home's list."""
+    listed = [one.value for one in page.table if "Owner" in one.value.columns]
+    return [cell.split("]")[0].lstrip("[") for table in listed for cell in table["Experiment"]]
+
+
+def test_filters_of_the_list_stand_in_the_address(at):
+    at("running")
+    for query in ({}, {"state": "Running"}, {"owner": "mira", "metric": "success@1", "text": "SMALL change"}):
+        assert rows(visit("", query=query)) == [ID], query
+    shown = visit("", query={"text": "zebra"})
+    assert rows(shown) == []
+    assert "No experiment matches these filters" in sent(shown)
+    assert rows(pressed(shown, "Clear the filters")) == [ID]
+
+
+def test_closed_experiments_are_listed_where_their_state_is_asked_for(at):
+    at("decided")
+    assert rows(visit("")) == []
+    assert "None is open" in sent(visit(""))
+    shown = visit("", query={"state": "Decided"})
+    assert rows(shown) == [ID]
+    assert "1 experiment, 0 enrolling now" in sent(shown)
+
+
+def test_a_star_is_set_found_and_taken_away_by_its_person_alone(at):
+    at("running")
+    shown = visit("", "mira")
+    assert next(one for one in shown.button if one.label == "☆ Star").disabled
+    with served_to_this_machine():
+        shown = next(box for box in shown.selectbox if box.key == "open").select(ID).run()
+    shown = pressed(shown, "☆ Star")
+    assert "Starred by me (1)" in sent(shown)
+    assert rows(visit("", "mira", {"starred": "true"})) == [ID]
+    assert rows(visit("experiments", "mira", {"starred": "true"})) == [ID]
+    other = visit("", "ola", {"starred": "true"})
+    assert "Starred by me (0)" in sent(other)
+    assert rows(other) == []
+    pressed(shown, "★ Take the star away")
+    assert "Starred by me (0)" in sent(visit("", "mira"))
+
+
+def test_the_file_holds_what_the_list_found(at):
+    at("running")
+    page = visit("")
+    button = next(iter(page.get("download_button")))
+    assert button.label == "Download the list (CSV)"
+    with open_workspace_registry(load_settings()) as registry:
+        found = portfolio(registry)
+    ((head, row),) = [as_csv(rows_of(on_home(found, Filters(text="small")), found)).splitlines()]
+    assert head.startswith("id,title,state,")
+    assert row.startswith(f"{ID},A small change for everybody,running,Running,mira")
+    assert on_home(found, Filters(text="zebra")) == ()
+    assert on_home(found, Filters(only=frozenset())) == ()
+
+
+def test_home_draws_a_timeline_with_its_sentence_and_says_what_is_left_out(at):
+    at("running")
+    shown = visit("")
+    assert shown.header[3].value == "Timeline"
+    assert "1 experiment, 1 enrolling now" in sent(shown)
+    at("in_review")
+    assert "None of those above has begun" in sent(visit(""))
 
 
 @pytest.mark.parametrize(
