@@ -40,6 +40,10 @@ EVENTS: Final[Mapping[str, str]] = {
     "readout.released": "a readout was released",
     "decision.signed": "a decision was signed, with or against the verdict",
     "harm_stop.tripped": "a declared harm stop tripped and the experiment stops",
+    "model.transition.requested": "somebody asks for a rollout's next step, which waits for a signature",
+    "model.transition.approved": "a rollout took a step up: a rung, a share, the promotion",
+    "model.transition.rolled_back": "a rollout was rolled back, by a person or by its own plan",
+    "ladder.route": "what is to be served of a model has changed, with the new answer",
 }
 """What a webhook can be told of, and when. There is no event for an effect or its significance."""
 
@@ -49,7 +53,9 @@ TEST: Final = "webhook.test"
 DIGEST: Final = "webhook.digest"
 """A day's messages to one webhook as one."""
 
-URGENT: Final = frozenset({"harm_stop.tripped", "health.failed", TEST})
+URGENT: Final = frozenset(
+    {"harm_stop.tripped", "health.failed", "model.transition.rolled_back", "ladder.route", TEST}
+)
 """Events that wait for no digest and for no end of quiet hours: somebody has to act."""
 
 
@@ -64,6 +70,7 @@ def announce(doing: Act, entry: Entry) -> None:
             doing.at,
             simulated=doing.simulated,
         )
+    _announce_rollouts(doing, entry)
 
 
 def announce_finding(
@@ -167,6 +174,27 @@ def _enqueue_about(
     payload["experiment"] = {name: row[name] for name in ("id", "title", "state", "owner", "team")}
     payload["page"] = f"/experiment?id={row['id']}&tab={message.tab}"
     enqueue(connection, message.event, key, experiment, payload, at)
+
+
+def _announce_rollouts(doing: Act, entry: Entry) -> None:
+    # Not at the top: what a rollout tells is found by the code that acts with it, which stands on this.
+    from registry.rollouts.messages import rollout_messages
+
+    for message in rollout_messages(doing):
+        rollout = message.rollout
+        key = f"record-{entry.seq}-{rollout.id}-{message.event}"
+        text = f"{rollout.id} {rollout.title}: {message.says}"
+        payload = payload_of(message.event, key, doing.at, text, message.detail, simulated=doing.simulated)
+        payload["rollout"] = {
+            "id": rollout.id,
+            "title": rollout.title,
+            "model": rollout.model,
+            "state": rollout.state.value,
+            "owner": rollout.owner,
+            "team": rollout.team,
+        }
+        payload["page"] = f"/ladder?id={rollout.id}"
+        enqueue(doing.connection, message.event, key, rollout.id, payload, doing.at)
 
 
 def _declared_per_day(connection: Connection, experiment: str) -> float | None:

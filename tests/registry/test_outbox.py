@@ -530,5 +530,5 @@ def test_keys_are_never_used_twice(told: Any) -> None:
 
 
 def test_there_is_no_event_for_an_effect() -> None:
-    assert len(EVENTS) == 14
+    assert len(EVENTS) == 18
     assert not [event for event in EVENTS if "signific" in event or "effect" in event]
