@@ -5,7 +5,6 @@ from registry.lifecycle.amendments import (
     Amendment,
     Inference,
     ReasonCode,
-    Timing,
     amend,
     approve_amendment,
     declare_exploratory,
@@ -28,6 +27,7 @@ from registry.lifecycle.ending import (
     reject_decision,
 )
 from registry.lifecycle.exposures import Exposure
+from registry.lifecycle.judging import Judgement, Timing, judge_change
 from registry.lifecycle.looking import (
     StopReason,
     hold_look,
@@ -48,6 +48,7 @@ __all__ = [
     "Choice",
     "Exposure",
     "Inference",
+    "Judgement",
     "ReasonCode",
     "StopReason",
     "Timing",
@@ -60,6 +61,7 @@ __all__ = [
     "decide",
     "declare_exploratory",
     "hold_look",
+    "judge_change",
     "mature",
     "open_look",
     "opposes",

@@ -1,20 +1,13 @@
 """Changes of a locked plan, in the open: administrative ones at once, material ones with approval.
 
-How late a change comes is computed from the record and the logs, never typed:
-
-    A   before the first exposure: everything may be amended
-    B   after it, outcomes closed to all: only what `paths.FORBIDDEN_AFTER_EXPOSURE` does not list
-    C   after outcomes were read, by anybody or by a look, or released: nothing; what is wanted becomes an
-        exploratory analysis
-
-Reason codes after Lakens (2024), "When and how to deviate from a preregistration", Collabra: Psychology
-10(1).
+What stands in the way of a change is judged by `judging`. Reason codes after Lakens (2024), "When and how to
+deviate from a preregistration", Collabra: Psychology 10(1).
 """
 
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from registry import ledger
 from registry.acts import Act, act, load_experiment
@@ -22,27 +15,33 @@ from registry.canonical import Document
 from registry.database import Registry
 from registry.lifecycle.checks import (
     MINIMUM_REASON,
-    first_exposure,
     keep_plan,
-    new_owner,
     note_clashes,
     note_short_reason,
     reserve,
 )
 from registry.lifecycle.drafting import plan_of
-from registry.lifecycle.exposures import Exposure, exposure_found
-from registry.lifecycle.paths import Change, differences, forbidden_after_exposure
+from registry.lifecycle.exposures import Exposure
+from registry.lifecycle.judging import (
+    Timing,
+    administrative_differences,
+    names_of,
+    note_forbidden,
+    note_in_the_way,
+    note_in_the_way_of_words,
+    timing_of,
+)
+from registry.lifecycle.paths import Change, differences
 from registry.lifecycle.proposals import (
     AMENDMENT,
     EXPLORATORY,
-    note_open_already,
     note_own_proposal,
     propose,
     required_proposal,
     settle,
 )
 from registry.lifecycle.states import permit
-from registry.records import Experiment, Label, Plan, Proposal, State
+from registry.records import Experiment, Label, Plan, Proposal
 from registry.tables import plans
 
 
@@ -65,14 +64,6 @@ class Inference(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Timing(StrEnum):
-    """How late a change comes."""
-
-    BEFORE_EXPOSURE = "A"
-    OUTCOMES_CLOSED = "B"
-    OUTCOMES_SEEN = "C"
-
-
 @dataclass(frozen=True, slots=True)
 class Amendment:
     """What a material change has to say for itself."""
@@ -80,10 +71,6 @@ class Amendment:
     code: ReasonCode
     explanation: str
     inference: Inference
-
-
-_SEEN: Final = (ledger.READ_OUTCOMES, "seal look", "release")
-"""Acts after which somebody, or the look's rule, knows something of the outcomes."""
 
 
 def amend(
@@ -129,8 +116,8 @@ def approve_amendment(
         note_own_proposal(doing, proposal)
         old, plan = plan_of(doing, current), _proposed(doing, current, proposal)
         changes = differences(old.material, plan.material)
-        timing = _timing(doing, current, exposure)
-        _note_forbidden(doing, changes, timing)
+        timing = timing_of(doing, current, exposure)
+        note_forbidden(doing, changes, timing)
         note_clashes(doing, current.id, plan.title, plan)
         doing.refuse_if_objections()
         reads = ledger.count(doing.connection, current.id, (ledger.READ_OUTCOMES,))
@@ -198,13 +185,10 @@ def _propose(
     exposure: Exposure | None,
     amendment: Amendment | None,
 ) -> None:
-    permit(doing, current)
-    timing = _timing(doing, current, exposure)
-    _note_forbidden(doing, changes, timing)
-    note_open_already(doing, AMENDMENT)
+    timing = note_in_the_way(doing, current, plan, changes, exposure)
     if amendment is None:
         doing.object(
-            f"The change is material: {_names(changes)}.",
+            f"The change is material: {names_of(changes)}.",
             when_possible="with a reason code, an "
             f"explanation ({MINIMUM_REASON['amend']} characters or more) "
             "and the effect on inference.",
@@ -212,13 +196,6 @@ def _propose(
         )
     else:
         doing.reason = note_short_reason(doing, amendment.explanation, "amend")
-    if new_owner(doing, current, plan):
-        doing.object(
-            "The owner changes in the same step.",
-            when_possible="as an amendment of its own.",
-            what_to_do="Hand it over first; then the new owner proposes the change.",
-        )
-    note_clashes(doing, current.id, plan.title, plan)
     doing.refuse_if_objections()
     if amendment is None:
         raise AssertionError("a material change without an amendment was refused above")
@@ -238,37 +215,18 @@ def _propose(
     )
     doing.change_experiment(**{name: columns[name] for name in ("title", "team", "administrative")})
     doing.facts = _facts(changes, timing) | {"proposal": number}
-    doing.summary = f"Proposed an amendment, class {timing}: {_names(changes)}."
+    doing.summary = f"Proposed an amendment, class {timing}: {names_of(changes)}."
 
 
 def _save_administrative(doing: Act, current: Experiment, old: Plan, plan: Plan) -> None:
-    permit(doing, current, "amend administrative")
-    handed_over = new_owner(doing, current, plan)
-    if plan.title.strip() != current.title and current.closed_at is None:
-        note_clashes(doing, current.id, plan.title, None)
+    handed_over = note_in_the_way_of_words(doing, current, plan)
     doing.refuse_if_objections()
     columns = keep_plan(doing, plan) | handed_over
     changed = [name for name, value in columns.items() if getattr(current, name) != value]
     if changed:
         doing.change_experiment(**columns)
-        doing.facts = {
-            "diff": _diff(
-                differences(_administrative(current, old), _administrative_of(plan, handed_over, current))
-            )
-        }
+        doing.facts = {"diff": _diff(administrative_differences(current, old, plan))}
         doing.summary = "Changed administrative fields; the plan stays as locked."
-
-
-def _administrative(current: Experiment, old: Plan) -> Document:
-    return {**old.administrative, "title": current.title, "owner": current.owner}
-
-
-def _administrative_of(plan: Plan, handed_over: dict[str, Any], current: Experiment) -> Document:
-    return {
-        **plan.administrative,
-        "title": plan.title.strip(),
-        "owner": handed_over.get("owner", current.owner),
-    }
 
 
 def _proposed(doing: Act, current: Experiment, proposal: Proposal) -> Plan:
@@ -284,33 +242,6 @@ def _proposed(doing: Act, current: Experiment, proposal: Proposal) -> Plan:
     )
 
 
-def _timing(doing: Act, current: Experiment, told: Exposure | None) -> Timing:
-    if current.released_at is not None or ledger.count(doing.connection, current.id, _SEEN):
-        return Timing.OUTCOMES_SEEN
-    if current.state is not State.REGISTERED:
-        return Timing.OUTCOMES_CLOSED
-    exposure = told or exposure_found(doing, current.draft_sha256)
-    exposed = first_exposure(current.first_exposure_at, exposure.first_exposure_at) is not None
-    exposed = exposed or exposure.data_complete
-    return Timing.OUTCOMES_CLOSED if exposed else Timing.BEFORE_EXPOSURE
-
-
-def _note_forbidden(doing: Act, changes: tuple[Change, ...], timing: Timing) -> None:
-    if timing is Timing.OUTCOMES_SEEN:
-        doing.object(
-            "Outcomes have been read or released: the plan cannot change any more.",
-            when_possible="never for this experiment.",
-            what_to_do="Declare it as an exploratory analysis, or clone the plan as a new experiment.",
-        )
-    elif timing is Timing.OUTCOMES_CLOSED:
-        for what, names in forbidden_after_exposure(changes).items():
-            doing.object(
-                f"Units have been exposed, and the change touches {what} ({', '.join(names)}).",
-                when_possible="only before the first exposure.",
-                what_to_do="Clone the plan as a new experiment.",
-            )
-
-
 def _facts(changes: tuple[Change, ...], timing: Timing) -> dict[str, Any]:
     return {"timing": timing.value, "diff": _diff(changes)}
 
@@ -320,10 +251,6 @@ def _diff(changes: tuple[Change, ...]) -> list[dict[str, Any]]:
         {"field": change.name, "change": change.kind.value, "old": change.old, "new": change.new}
         for change in changes
     ]
-
-
-def _names(changes: tuple[Change, ...]) -> str:
-    return ", ".join(change.name for change in changes)
 
 
 def _read(registry: Registry, experiment: str) -> Experiment:

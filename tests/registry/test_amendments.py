@@ -1,12 +1,14 @@
 """What may change in a locked plan, by whom and how late."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from registry import lifecycle, store
+from registry.canonical import sha256_of
 from registry.errors import Refused
 from registry.lifecycle import Amendment, Exposure, Inference, ReasonCode
 from registry.lifecycle.paths import differences, forbidden_after_exposure
@@ -315,3 +317,102 @@ def test_an_open_amendment_lapses_with_its_experiment(team: Any, plan: Callable[
     assert lifecycle.withdraw(team.registry, "mira", id, REASON).state is State.ABANDONED
     assert store.show(team.registry, id).proposals[0].status == "lapsed"
     assert Label.SELF_REVIEWED not in store.show(team.registry, id).experiment.labels
+
+
+# What would become of a change, asked before it is sent
+
+
+def judged(team: Any, id: str, plan: Plan, who: str = "mira", exposure: Exposure | None = UNSEEN) -> Any:
+    records = len(store.show(team.registry, id).history)
+    found = lifecycle.judge_change(team.registry, who, id, plan, exposure)
+    assert len(store.show(team.registry, id).history) == records, "a judgement leaves no record"
+    return found
+
+
+def changed(team: Any, id: str, edit: dict[str, Any]) -> Plan:
+    """The plan of an experiment with other values at these paths."""
+    current = store.show(team.registry, id)
+    material = deepcopy(current.draft)
+    for path, value in edit.items():
+        *parents, last = path.split(".")
+        place: Any = material
+        for name in parents:
+            place = place[name]
+        place[last] = value
+    title = current.experiment.title
+    return Plan(material, current.experiment.administrative, sha256_of(material), f"title: {title}\n", title)
+
+
+@pytest.mark.parametrize(
+    ("edit", "touches"),
+    [
+        ({"primary.alpha": 0.01}, ["alpha"]),
+        ({"power.n_per_arm": [20000, 20000]}, []),
+        (
+            {"power.n_per_arm": [13000, 13480], "stopping.rule": "always-valid"},
+            ["the sample, downward", "the stopping rule and its looks"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("exposed", [False, True])
+def test_a_change_is_judged_as_it_is_when_it_is_sent(
+    team: Any, edit: dict[str, Any], touches: list[str], exposed: bool
+) -> None:
+    id, exposure = team.registered().id, Exposure(team.clock.now()) if exposed else UNSEEN
+    edited = changed(team, id, edit)
+    found = judged(team, id, edited, exposure=exposure)
+    assert (found.kind, found.timing) == ("material", "B" if exposed else "A")
+    assert {change.name for change in found.material} == set(edit)
+    assert sorted(found.forbidden) == (touches if exposed else [])
+    if found.objections:
+        reasons = " ".join(problem.reason for problem in found.objections)
+        assert reasons == refused_for(lambda: propose(team, id, edited, exposure))
+    else:
+        propose(team, id, edited, exposure)
+    assert bool(found.objections) is bool(found.forbidden)
+
+
+def test_after_outcomes_were_read_every_change_is_judged_impossible(team: Any) -> None:
+    id = team.running().id
+    lifecycle.record_outcome_read(team.registry, "system", id, "a look", 3)
+    found = judged(team, id, changed(team, id, {"power.n_per_arm": [20000, 20000]}))
+    assert (found.timing, len(found.objections)) == ("C", 1)
+    assert "cannot change any more" in found.objections[0].reason
+    assert found.forbidden == {"the plan, whose outcomes were read": ("power.n_per_arm",)}
+
+
+def test_what_is_only_in_words_is_judged_administrative_and_by_its_own_rules(team: Any) -> None:
+    id = team.running().id
+    current = store.show(team.registry, id)
+    renamed = Plan(
+        current.draft,
+        {"team": "Search"},
+        current.experiment.draft_sha256,
+        current.draft_written,
+        "Another title",
+    )
+    found = judged(team, id, renamed, exposure=None)
+    assert (found.kind, found.objections, found.material) == ("administrative", (), ())
+    assert {change.name for change in found.administrative} >= {"title", "team"}
+    stranger = judged(team, id, renamed, who="max", exposure=None)
+    assert "Only the owner may amend administrative" in stranger.objections[0].reason
+
+
+def test_nothing_changed_is_judged_as_nothing(team: Any) -> None:
+    id = team.registered().id
+    found = judged(team, id, changed(team, id, {}), exposure=None)
+    assert (found.kind, found.objections) == ("nothing", ())
+
+
+def test_before_the_first_exposure_the_logs_have_to_be_asked_to_judge(team: Any) -> None:
+    id = team.registered().id
+    found = judged(team, id, changed(team, id, {"primary.alpha": 0.01}), exposure=None)
+    assert "Nobody has asked the logs yet" in found.objections[0].reason
+
+
+def test_a_second_proposal_and_a_stranger_are_told_before_they_send(team: Any) -> None:
+    id = team.running().id
+    larger = changed(team, id, {"power.n_per_arm": [20000, 20000]})
+    propose(team, id, larger)
+    assert "is waiting for a second person already" in judged(team, id, larger).objections[0].reason
+    assert "Only the owner" in judged(team, id, larger, who="max").objections[0].reason
