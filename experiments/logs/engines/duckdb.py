@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -21,6 +21,8 @@ from experiments.logs.sql import Step, ident, text, texts
 from experiments.logs.unreadable import Known, unreadable
 
 Row = tuple[Any, ...]
+
+_WRITTEN = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
 LOCK_WAITS = (0.2, 0.4, 0.8)
 """Seconds between attempts to open a DuckDB file that a writer holds; live logs are better kept as Parquet."""
@@ -89,15 +91,28 @@ class DuckDB:
 
     def write_parquet(self, step: Step, file: FilePath) -> None:
         """Write the result of a query to one Parquet file."""
+        self._write(step, file, "FORMAT parquet, COMPRESSION zstd", "extract")
+
+    def write_file(self, step: Step, file: FilePath, format: Literal["csv", "parquet"]) -> None:
+        """Write the result of a query to one file of a log."""
+        self._write(step, file, _WRITTEN[format], "file")
+
+    def write_folders(
+        self, step: Step, folder: FilePath, column: str, name: str, format: Literal["csv", "parquet"]
+    ) -> None:
+        """Write the result of a query to files under a folder, one folder for each value of a column, which is left out of them."""
+        options = (
+            f"{_WRITTEN[format]}, PARTITION_BY ({ident(column)}), FILENAME_PATTERN {text(name + '-{i}')}"
+        )
+        self._write(step, folder, f"{options}, OVERWRITE_OR_IGNORE", "file")
+
+    def _write(self, step: Step, to: FilePath, options: str, what: str) -> None:
         self.steps.append(step)
         try:
-            self._connection.execute(
-                f"COPY ({step.sql}) TO {text(str(file))} (FORMAT parquet, COMPRESSION zstd)"
-            )
+            self._connection.execute(f"COPY ({step.sql}) TO {text(str(to))} ({options})")
         except duckdb.Error as error:
-            raise Invalid(
-                "extract", [Problem((file.name,), f"cannot be written: {unreadable(error, self._known)}")]
-            ) from None
+            why = unreadable(error, self._known)
+            raise Invalid(what, [Problem((to.name,), f"cannot be written: {why}")]) from None
 
     def open(self, name: str, log: Log, place: Place, only: Sequence[FilePath] | None = None) -> OpenedLog:
         """Open a log for reading; ``only`` limits it to files that a seal named.
