@@ -13,8 +13,10 @@ SELECTIVE: str = (
     "Labels were produced under the champion's actions. Where the two models would have acted differently, the candidate's outcome "
     "was not observed."
 )
-FEEDBACK: str = "Nobody saw what the candidate said. How people would have reacted to it, and what they would have asked next, a shadow "
-    "cannot tell."
+FEEDBACK: str = (
+    "Nobody saw what the candidate said. How people would have reacted to it, and what they would have asked "
+    "next, a shadow cannot tell."
+)
 
 
 def subject(found: PairedComparison) -> str:
