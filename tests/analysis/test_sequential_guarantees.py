@@ -49,7 +49,7 @@ def test_the_type_one_error_is_the_level_at_any_information(kind, sides, informa
     assert within_error((ends.efficacy | ends.harm).mean(), ALPHA, replays)
 
 
-@pytest.mark.parametrize("replays", [3_000, pytest.param(60_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("replays", [3_000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_the_type_one_error_is_the_level_when_information_arrives_at_random(replays):
     rng = np.random.default_rng(5)
     looks = np.array([0.2, 0.5, 0.8, 1.0]) * rng.uniform(0.85, 1.15, (replays, 1))
@@ -114,7 +114,7 @@ def test_repeated_intervals_hold_with_binding_futility_obeyed(replays):
         assert (missed & seen).any(axis=1).mean() < ALPHA + 4 * math.sqrt(ALPHA / replays)
 
 
-@pytest.mark.parametrize("replays", [1_500, pytest.param(30_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("replays", [1_500, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("sides", "drift", "binding"),
     [(2, 0.0, False), (2, 2.8, False), (1, 1.5, False), (1, 2.5, True)],
