@@ -22,12 +22,13 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from analysis.sequential.boundaries import spending_boundary
+from analysis.sequential.recursion import TAIL, advance, start, upper_probability
 from analysis.sequential.spending import SpendingFunction
 
 LARGEST_Z = 37.0
 """Beyond it the normal tail underflows, and the p-value given is an upper bound."""
-RISE = 1e-9
-"""The least relative rise of information that makes another look of a check."""
+RISE = 1e-4
+"""The least relative rise of information that makes another look; the integration cannot tell smaller ones apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,33 @@ def staged_p_value(spending: SpendingFunction, checks: Sequence[StagedCheck], z:
     # The check never crosses at a smaller level than it would by itself.
     quantile = seen if excess(seen) <= 0 else brentq(excess, 1e-6, seen, xtol=1e-12)
     return float(ndtr(-quantile))
+
+
+def staged_power(
+    spending: SpendingFunction, alpha: float, checks: Sequence[StagedCheck], drift: float
+) -> tuple[float, ...]:
+    """Probability that the boundary was crossed by each of these checks, none being the end of the test before.
+
+    Args:
+        drift: mean of the score for one unit of its variance: the true gap over the variance of one unit's share in it, so
+            that z at a check has mean drift · √variance.
+
+    Raises:
+        ValueError: as for ``staged_boundary``.
+    """
+    _check(alpha, checks)
+    information = rising(checks)
+    spent = tuple(spending(alpha, check.share) for check in checks)
+    critical = spending_boundary(spent, information, 1).critical
+    crossed: list[float] = []
+    paths = start()
+    for check, (now, z) in enumerate(zip(information, critical, strict=True)):
+        crossed.append(upper_probability(paths, now, z, drift) + (crossed[-1] if crossed else 0.0))
+        if check + 1 < len(information):
+            # The paths that matter under the drift reach further down than those of the null.
+            furthest = TAIL + abs(drift) * math.sqrt(now)
+            paths = advance(paths, now, information[check + 1], [(-furthest, min(z, furthest))])
+    return tuple(min(1.0, probability) for probability in crossed)
 
 
 def rising(checks: Sequence[StagedCheck]) -> tuple[float, ...]:

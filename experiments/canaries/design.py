@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from experiments.canaries.canonical import SCHEMA, locked_catalogue_of, material_of
 from experiments.canaries.meaning import canary_findings
+from experiments.canaries.reach import weakest_reach
+from experiments.canaries.schedule import planned_units
 from experiments.canaries.written import (
     ADMINISTRATIVE,
     CanaryGuardrail,
@@ -228,8 +230,36 @@ def canary_of(document: Document, catalogue: Catalogue) -> CanaryDesign:
 
 
 def _reach_findings(design: CanaryDesign) -> Iterator[Finding]:
-    """Problems that show only once the schedule is laid out."""
-    yield from ()
+    """What was promised and cannot be reached at the declared traffic; without traffic nothing was."""
+    power = design.written.power
+    if power.units_per_day is None:
+        if power.stops_before is not None:
+            yield (
+                ("power", "units_per_day"),
+                "is missing: how many meet the candidate by a check follows from the traffic",
+            )
+        return
+    for step in design.steps:
+        planned = planned_units(design, step, step.time_limit)
+        if planned < step.minimum_units:
+            yield (
+                ("steps", step.number - 1, "minimum_units"),
+                f"{step.minimum_units:,} is not reached: {float(step.share):.4g} of {power.units_per_day:,.0f} units a day brings "
+                f"{int(planned):,} mature ones to each arm until the time is up",
+            )
+    weakest = weakest_reach(design)
+    users = power.stops_before
+    reached = weakest.stopped if users is None else weakest.stopped_before(users)
+    if reached >= power.power:
+        return
+    within = "" if users is None else f" before {users:,} users have met it"
+    needed = weakest.users_for(power.power)
+    instead = "never by this plan" if needed is None else f"with that probability only once {needed:,} have"
+    yield (
+        ("power", "power" if users is None else "stops_before"),
+        f"a candidate with {weakest.measure.label} at twice its margin is stopped{within} with probability {reached:.2f}, not "
+        f"{power.power:g} ({instead}); take larger or longer steps, wider margins, or promise less",
+    )
 
 
 def _step(written: WrittenCanary, step: Step, number: int) -> ResolvedStep:

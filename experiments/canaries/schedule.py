@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from experiments.canaries.design import CanaryDesign, ResolvedStep
 from experiments.forms.durations import DAY
+
+if TYPE_CHECKING:
+    from experiments.canaries.design import CanaryDesign, ResolvedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,20 @@ def slots_of(design: CanaryDesign) -> tuple[Slot, ...]:
     return tuple(found)
 
 
-def planned_units(design: CanaryDesign, step: ResolvedStep, seconds: int) -> float:
-    """Mature units in each arm that a step is planned to have so long after it began.
+def pace(design: CanaryDesign, step: ResolvedStep) -> float:
+    """Units that a step is planned to expose in each arm, a second.
 
-    From the declared traffic; without one, its minimum by the end of its hold time, at an even pace.
+    From the declared traffic; without one, as many as have its minimum mature by the end of its hold time.
     """
-    mature = max(0, seconds - design.maturity)
     traffic = design.written.power.units_per_day
     if traffic is None:
-        return step.minimum_units * mature / (step.hold - design.maturity)
-    return traffic * float(step.share) * mature / DAY
+        return step.minimum_units / (step.hold - design.maturity)
+    return traffic * float(step.share) / DAY
+
+
+def planned_units(design: CanaryDesign, step: ResolvedStep, seconds: int) -> float:
+    """Mature units in each arm that a step is planned to have so long after it began."""
+    return pace(design, step) * max(0, seconds - design.maturity)
 
 
 def share_of_plan(design: CanaryDesign, slot: Slot, units: Sequence[int]) -> float:
