@@ -73,8 +73,9 @@ def amend(
     the logs: before the first exposure all may change, after it only what does not touch the test, after outcomes were
     read nothing.
     """
-    from experiments.designs.design import load_design
+    from experiments.forms.documents import read_text
     from registry import lifecycle
+    from registry.amended import amended_design
     from registry.lifecycle.paths import differences
     from registry.plans import locked_design, plan_to_register
     from registry.store import show
@@ -88,7 +89,9 @@ def amend(
         design, plan = locked_design(dossier)
         seen = dossier.experiment.revision
         if file is not None:
-            amended = plan_to_register(load_design(file, catalogue_in_use(catalogue)))
+            written = read_text(file, f"design {file}")
+            changed = amended_design(dossier, written, catalogue_in_use(catalogue), file=str(file))
+            amended = plan_to_register(changed)
             changes = differences(plan.material, amended.material)
             exposure, said = exposure_in_words(session, design)
             lifecycle.amend(
