@@ -30,7 +30,11 @@ DEFAULTS: Mapping[str, str] = {
 }
 """Used where neither the file nor the environment says anything; files lie beside ``fairtrial.yaml``."""
 
-KEYS = (*DEFAULTS, "one_person", "clock", "address")
+KEYS = (*DEFAULTS, "one_person", "clock", "address", "upload_limit")
+
+UPLOAD_LIMIT: Final = 200
+LARGEST_UPLOAD_LIMIT: Final = 10_000
+"""Megabytes of a file that is handed in by the browser, which passes through the memory of the pages' process."""
 
 NEVER: Final = "never"
 SHORTEST_REFRESH: Final = timedelta(minutes=1)
@@ -55,6 +59,7 @@ class Settings:
         refresh: how often a worker asks by itself for health, the next look's standing and the harm stops of what runs; None
             to wait for people.
         looks: who takes a look that is due: Fairtrial itself (the owner may too), or the owner alone.
+        upload_limit: the largest file, in megabytes, that the pages take; larger ones come in by the command line.
     """
 
     folder: Path
@@ -68,6 +73,7 @@ class Settings:
     address: str | None = None
     refresh: timedelta | None = None
     looks: TakesLooks = "owner"
+    upload_limit: int = UPLOAD_LIMIT
 
 
 def load_settings(start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -117,6 +123,7 @@ def load_settings(start: Path | None = None, environment: Mapping[str, str] | No
         read["address"],
         read["refresh"],
         read["looks"],
+        read["upload_limit"],
     )
 
 
@@ -199,6 +206,20 @@ def _looks(value: Any, _: Path) -> TakesLooks:
     )
 
 
+def _upload_limit(value: Any, _: Path) -> int:
+    if value is None:
+        return UPLOAD_LIMIT
+    try:
+        limit = int(str(value))
+    except ValueError:
+        limit = 0
+    if not 1 <= limit <= LARGEST_UPLOAD_LIMIT:
+        raise ValueError(
+            f"{value!r} is not allowed; give whole megabytes from 1 to {LARGEST_UPLOAD_LIMIT}, for example {UPLOAD_LIMIT}"
+        )
+    return limit
+
+
 def _text(value: Any, example: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} is not allowed; {example}")
@@ -215,4 +236,5 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "address": _address,
     "refresh": _refresh,
     "looks": _looks,
+    "upload_limit": _upload_limit,
 }

@@ -64,9 +64,10 @@ def start(
 
     worker = start_worker(settings.folder) if with_worker else None
     try:
-        code = serve(
-            streamlit_arguments(host, port, headless=headless, address=settings.address), settings.folder
+        arguments = streamlit_arguments(
+            host, port, headless=headless, address=settings.address, upload_limit=settings.upload_limit
         )
+        code = serve(arguments, settings.folder)
     finally:
         if worker is not None:
             worker.terminate()
@@ -75,11 +76,14 @@ def start(
         raise Refusal(f"the pages ended with exit code {code}; is port {port} in use?")
 
 
-def streamlit_arguments(host: str, port: int, *, headless: bool, address: str | None = None) -> list[str]:
+def streamlit_arguments(
+    host: str, port: int, *, headless: bool, address: str | None = None, upload_limit: int = 200
+) -> list[str]:
     """What Streamlit is started with: no usage statistics, no prompt, no traces in the browser, known hosts only, our colours.
 
     Args:
         address: where people reach the pages, if not on this machine by their port.
+        upload_limit: megabytes of the largest file that is taken.
     """
     from app import theme
 
@@ -97,6 +101,7 @@ def streamlit_arguments(host: str, port: int, *, headless: bool, address: str | 
         f"--server.headless={str(headless).lower()}",
         "--server.showEmailPrompt=false",
         "--server.fileWatcherType=none",
+        f"--server.maxUploadSize={upload_limit}",
         "--browser.gatherUsageStats=false",
         "--client.toolbarMode=minimal",
         "--client.showErrorDetails=none",

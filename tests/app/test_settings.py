@@ -131,6 +131,15 @@ def test_a_worker_refreshes_and_takes_looks_by_itself_unless_told_otherwise(tmp_
                 load_settings(tmp_path, {name: value})
 
 
+def test_the_largest_file_that_pages_take_is_a_whole_number_of_megabytes(tmp_path: Path):
+    assert load_settings(tmp_path, {}).upload_limit == 200
+    (tmp_path / FILE_NAME).write_text("upload_limit: 25\n")
+    assert load_settings(tmp_path, {}).upload_limit == 25
+    for wrong in ("0", "much", "2.5", "20000"):
+        with pytest.raises(Invalid, match="give whole megabytes from 1 to 10000"):
+            load_settings(tmp_path, {"FAIRTRIAL_UPLOAD_LIMIT": wrong})
+
+
 def test_a_changed_setting_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path):
     file = tmp_path / FILE_NAME
     file.write_text("# mine\nregistry: r.db\n# clock: 2026-01-01T00:00:00Z\n")
