@@ -76,7 +76,7 @@ def test_providers_write_that_an_address_is_verified_in_their_ways(team, claim, 
 @pytest.mark.parametrize("said", [{}, *({"email_verified": no} for no in (False, "false", 0, "", None, []))])
 def test_an_address_that_nobody_vouches_for_lets_nobody_in(team, said):
     user = {"is_logged_in": True, "email": "mira@example.org", **said}
-    with pytest.raises(NobodyHere, match="does not vouch for mira@example.org") as nobody:
+    with pytest.raises(NobodyHere, match="does not vouch for mira@example") as nobody:
         signed_in(team, user)
     assert (nobody.value.can_sign_in, nobody.value.can_sign_out) == (False, True)
 
