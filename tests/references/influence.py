@@ -35,3 +35,16 @@ def sums_by_user(user, *columns):
     return np.column_stack(
         [np.bincount(user, weights=np.asarray(c, dtype=float), minlength=k) for c in columns]
     )
+
+
+def covariance_by_user(statistic, user, step=1e-5):
+    """The same for a statistic that is a vector: its covariance matrix."""
+    users = np.unique(user)
+    derivatives = []
+    for one in users:
+        own = user == one
+        up, down = (statistic(np.where(own, 1 + sign * step, 1.0)) for sign in (1, -1))
+        derivatives.append((np.asarray(up) - np.asarray(down)) / (2 * step))
+    table = np.array(derivatives)
+    table = table - table.mean(axis=0)
+    return table.T @ table * len(users) / (len(users) - 1)
