@@ -117,7 +117,7 @@ def approve_amendment(
         old, plan = plan_of(doing, current), _proposed(doing, current, proposal)
         changes = differences(old.material, plan.material)
         timing = timing_of(doing, current, exposure)
-        note_forbidden(doing, changes, timing)
+        note_forbidden(doing, current, changes, timing)
         note_clashes(doing, current.id, plan.title, plan)
         doing.refuse_if_objections()
         reads = ledger.count(doing.connection, current.id, (ledger.READ_OUTCOMES,))

@@ -1,11 +1,13 @@
 """Conditions that several acts share: reasons long enough, names and slots nobody else holds, closing."""
 
+import json
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
 from sqlalchemy import select
 
+from experiments.assignment.hashing import LAYER_SALT
 from registry.actors import Person, Role, find_person
 from registry.acts import Act
 from registry.canonical import canonical_json
@@ -75,8 +77,8 @@ def note_clashes(act: Act, experiment: str, title: str, plan: Plan | None) -> No
                 when_possible=f"with another {' and '.join(same)}, or once {other.id} is closed.",
                 what_to_do=f"Give assignment.{same[0]} a value of its own, or the arms would coincide.",
             )
-    if plan is not None and (wanted := paths.reservation(plan.material)) is not None:
-        _note_taken_layer(act, experiment, wanted)
+    if plan is not None:
+        _note_taken_layer(act, experiment, plan)
 
 
 def reserve(act: Act, experiment: str, plan: Plan) -> None:
@@ -174,19 +176,37 @@ def first_exposure(known: datetime | None, told: datetime | None) -> datetime | 
     return min((moment for moment in (known, told) if moment is not None), default=None)
 
 
-def _note_taken_layer(act: Act, experiment: str, wanted: Reservation) -> None:
-    query = select(reservations).where(
-        reservations.c.layer == wanted.layer, reservations.c.experiment != experiment
+def _note_taken_layer(act: Act, experiment: str, plan: Plan) -> None:
+    """Note the parts of a layer that the plan asks for and another open entry holds."""
+    held = paths.reservation(plan.material)
+    wanted = (*((held,) if held else ()), *paths.canary_slices(plan.material))
+    for other, taken in _taken_in_layers(act, experiment, {part.layer for part in wanted}):
+        for part in wanted:
+            if taken.overlaps(part):
+                act.object(
+                    f"{other} holds {taken.start} up to {taken.end} of layer {taken.layer!r}; the plan "
+                    f"asks for {part.start} up to {part.end}.",
+                    when_possible=f"with a part nobody holds, or once {other} is closed.",
+                    what_to_do="Give assignment.layer another start and end."
+                    if held
+                    else "Give smaller shares, or the salt of another layer.",
+                )
+
+
+def _taken_in_layers(act: Act, experiment: str, layers: set[str]) -> list[tuple[str, Reservation]]:
+    """What other open entries hold of these layers: experiments their slots, canaries their two slices."""
+    of_layers = reservations.c.layer.in_(layers), reservations.c.experiment != experiment
+    rows = act.connection.execute(select(reservations).where(*of_layers).order_by(reservations.c.experiment))
+    taken = [(row.experiment, Reservation(row.layer, Fraction(row.start), Fraction(row.end))) for row in rows]
+    salts = [f"{LAYER_SALT}{layer}" for layer in layers]
+    locked = [state.value for state in State if state not in CLOSED | _UNLOCKED]
+    canaries = select(experiments.c.id, experiments.c.draft_sha256).where(
+        experiments.c.salt.in_(salts), experiments.c.state.in_(locked), experiments.c.id != experiment
     )
-    for row in act.connection.execute(query.order_by(reservations.c.experiment)):
-        held = Reservation(row.layer, Fraction(row.start), Fraction(row.end))
-        if held.overlaps(wanted):
-            act.object(
-                f"{row.experiment} holds {held.start} up to {held.end} of layer {held.layer!r}; the plan "
-                f"asks for {wanted.start} up to {wanted.end}.",
-                when_possible=f"with a part nobody holds, or once {row.experiment} is closed.",
-                what_to_do="Give assignment.layer another start and end.",
-            )
+    for row in act.connection.execute(canaries.order_by(experiments.c.number)).all():
+        slices = paths.canary_slices(json.loads(act.document(row.draft_sha256)))
+        taken += [(row.id, part) for part in slices]
+    return taken
 
 
 def _title_key(title: str) -> str:

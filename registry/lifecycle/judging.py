@@ -88,16 +88,25 @@ def judge_change(
                 kind = "administrative"
                 note_in_the_way_of_words(doing, current, plan)
         return Judgement(
-            kind, timing, material, administrative, forbidden_now(material, timing), _objections(doing)
+            kind,
+            timing,
+            material,
+            administrative,
+            forbidden_now(material, timing, current.kind),
+            _objections(doing),
         )
 
 
-def forbidden_now(changes: tuple[Change, ...], timing: Timing) -> Mapping[str, tuple[str, ...]]:
-    """What the changes touch that may not change at this timing, in words, with the names of the fields."""
+def forbidden_now(changes: tuple[Change, ...], timing: Timing, kind: str) -> Mapping[str, tuple[str, ...]]:
+    """What the changes touch that may not change at this timing, in words, with the names of the fields.
+
+    Args:
+        kind: of the entry, see `registry.kinds`.
+    """
     if timing is Timing.OUTCOMES_SEEN and changes:
         return {"the plan, whose outcomes were read": tuple(change.name for change in changes)}
     if timing is Timing.OUTCOMES_CLOSED:
-        return {what: tuple(names) for what, names in forbidden_after_exposure(changes).items()}
+        return {what: tuple(names) for what, names in forbidden_after_exposure(changes, kind).items()}
     return {}
 
 
@@ -107,7 +116,7 @@ def note_in_the_way(
     """Note what stands in the way of a material change, but for its reasons; gives how late it comes."""
     permit(doing, current)
     timing = timing_of(doing, current, exposure)
-    note_forbidden(doing, changes, timing)
+    note_forbidden(doing, current, changes, timing)
     note_open_already(doing, AMENDMENT)
     if new_owner(doing, current, plan):
         doing.object(
@@ -140,7 +149,7 @@ def timing_of(doing: Act, current: Experiment, told: Exposure | None) -> Timing:
     return Timing.OUTCOMES_CLOSED if exposed else Timing.BEFORE_EXPOSURE
 
 
-def note_forbidden(doing: Act, changes: tuple[Change, ...], timing: Timing) -> None:
+def note_forbidden(doing: Act, current: Experiment, changes: tuple[Change, ...], timing: Timing) -> None:
     """Note what may not change any more."""
     if timing is Timing.OUTCOMES_SEEN:
         doing.object(
@@ -149,7 +158,7 @@ def note_forbidden(doing: Act, changes: tuple[Change, ...], timing: Timing) -> N
             what_to_do="Declare it as an exploratory analysis, or clone the plan as a new experiment.",
         )
         return
-    for what, names in forbidden_now(changes, timing).items():
+    for what, names in forbidden_now(changes, timing, current.kind).items():
         doing.object(
             f"Units have been exposed, and the change touches {what} ({', '.join(names)}).",
             when_possible="only before the first exposure.",

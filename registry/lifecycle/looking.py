@@ -18,7 +18,6 @@ from registry.kinds import KINDS
 from registry.lifecycle.checks import close, note_short_reason
 from registry.lifecycle.states import OPEN_TO_ALL, permit
 from registry.records import Experiment, Look, State, Verdict, look_from
-from registry.rollouts.consequences import follow_seal
 from registry.tables import experiments, looks
 
 
@@ -173,6 +172,9 @@ def seal_look(
         doing.change_experiment(
             **({"state": State.STOPPED, "stopped_at": doing.now, "stop_reason": ended} if stopping else {})
         )
+        # Not at the top: what follows for a rollout is found by code that stands on this package.
+        from registry.rollouts.consequences import follow_seal
+
         follows = follow_seal(doing, current, k, verdict, readout, sha256)
         # What a look that goes on has found stays closed: the record says only that it goes on.
         doing.facts = {"k": k, "outcome": "continue" if stop is None else "stop", "readout": sha256}

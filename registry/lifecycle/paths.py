@@ -6,6 +6,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
 
+from experiments.assignment.hashing import LAYER_SALT
 from registry.canonical import Document, canonical_json
 from registry.records import Reservation
 
@@ -15,6 +16,7 @@ LAYER: Final = ("assignment", "layer")
 ARMS: Final = ("arms",)
 PRIMARY_METRIC: Final = ("primary", "metric", "name")
 PRIMARY_METRIC_VERSION: Final = ("primary", "metric", "version")
+PRIMARY_MEASURE: Final = ("primary", "measure")
 
 Path = tuple[str, ...]
 
@@ -136,10 +138,10 @@ def at(material: Document, path: Path) -> Any:
 
 
 def primary_metric(material: Document) -> str | None:
-    """The primary metric as `name@version`."""
+    """The primary metric as `name@version`; of a shadow the measure that decides; a canary has none."""
     name, version = at(material, PRIMARY_METRIC), at(material, PRIMARY_METRIC_VERSION)
     if name is None:
-        return None
+        return text_at(material, PRIMARY_MEASURE)
     return str(name) if version is None else f"{name}@{version}"
 
 
@@ -175,8 +177,25 @@ def reservation(material: Document) -> Reservation | None:
     return part
 
 
-def forbidden_after_exposure(changes: tuple[Change, ...]) -> dict[str, list[str]]:
-    """What the changes touch that must not be, in words, with the names of the fields."""
+def canary_slices(material: Document) -> tuple[Reservation, ...]:
+    """The parts of a layer that a canary's candidate and control hold at its largest step; none outside a layer.
+
+    Its salt is then the layer's own (`experiments.rollouts.routing`), so that its slices are parts of the layer.
+    """
+    name = (text_at(material, SALT) or "").removeprefix(LAYER_SALT)
+    shares = [Fraction(step["share"]) for step in at(material, ("steps",)) or ()]
+    if not shares or not name or name == text_at(material, SALT):
+        return ()
+    return Reservation(name, Fraction(0), max(shares)), Reservation(name, 1 - max(shares), Fraction(1))
+
+
+def forbidden_after_exposure(changes: tuple[Change, ...], kind: str = "ab") -> dict[str, list[str]]:
+    """What the changes touch that must not be, in words, with the names of the fields.
+
+    Of a shadow or a canary that is everything: each of its fields decides who meets the candidate, or whether it passes.
+    """
+    if kind != "ab":
+        return {f"the plan of a running {kind}": [change.name for change in changes]} if changes else {}
     touched: dict[str, list[str]] = {}
     for change in changes:
         for rule in FORBIDDEN_AFTER_EXPOSURE:

@@ -9,13 +9,14 @@ import pytest
 from experiments.assignment import position
 from registry import ladder, lifecycle, membership, store
 from registry.actors import Role
+from registry.canonical import sha256_of
 from registry.clock import SimulatedClock
 from registry.database import Registry
 from registry.errors import Conflict, Refused, Unknown
 from registry.kinds import Choice
 from registry.ladder import RolloutState
-from registry.lifecycle import Abandonment, StopReason
-from registry.records import State, Verdict
+from registry.lifecycle import Abandonment, Amendment, Inference, ReasonCode, StopReason
+from registry.records import Plan, State, Verdict
 from registry.verification import verify
 from tests.registry.climbing import REASON, Climb, canary_readout
 
@@ -549,3 +550,29 @@ def test_a_model_nobody_rolled_out_has_no_route(climb: Climb) -> None:
     climb.planned()
     with pytest.raises(Unknown, match="did you mean 'router'"):
         ladder.route(climb.registry, "rooter")
+
+
+def test_a_canary_holds_its_slices_of_the_layer_against_every_other_experiment(climb: Climb) -> None:
+    canary = climb.canary(salt="layer:search")
+    for start, end in (("0", "1/2"), ("1/2", "1"), ("1/5", "3/4")):
+        said = refused(lambda start=start, end=end: _taking(climb, start, end))
+        assert f"{canary} holds" in said
+    experiment = _taking(climb, "1/4", "3/4")
+    assert experiment in refused(lambda: climb.canary(shares=("1/3",), salt="layer:search"))
+
+
+def _taking(climb: Climb, start: str, end: str) -> str:
+    return climb.experiment(layer={"name": "search", "start": start, "end": end})
+
+
+def test_nothing_of_a_running_canary_is_amended(climb: Climb) -> None:
+    canary = climb.canary()
+    shown = store.show(climb.registry, canary)
+    material = shown.draft | {"breach": "pause"}
+    plan = Plan(material, {}, sha256_of(material), "breach: pause", shown.experiment.title)
+    change = Amendment(ReasonCode.MISSING_INFORMATION, REASON, Inference.NONE)
+    assert "the plan of a running canary (breach)" in refused(
+        lambda: lifecycle.amend(
+            climb.registry, "mira", canary, plan, lifecycle.Exposure(None), amendment=change
+        )
+    )
