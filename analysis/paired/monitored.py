@@ -67,7 +67,7 @@ class DeclaredTest:
     @property
     def null(self) -> float:
         """The difference tested: the margin on the harmful side, or 0."""
-        return -self.margin if self.direction == "higher" else self.margin
+        return 0.0 - self.margin if self.direction == "higher" else self.margin
 
     @property
     def towards_better(self) -> int:
