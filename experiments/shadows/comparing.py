@@ -102,7 +102,7 @@ class ShadowTests:
 def difference_of(sums: UnitSums, *, by_score: bool) -> PairDifference:
     """Candidate − champion per pair, by unit.
 
-    By score the spread is taken at the null, which also tells shares apart that never differed.
+    By score the spread is taken at the null, which also judges what never differed, or always by the same amount.
     """
     moments = sums.difference(candidate=1, champion=-1)
     return PairDifference(moments, "obuchowski" if by_score else "linearised")

@@ -93,7 +93,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
     """
     design, primary = tests.design, tests.design.primary
     test = DeclaredTest(rule.alpha, 1, primary.direction, rule.margin)
-    present = content.levels(primary.measure.name, rule.attribute)
+    present = content.levels_of(primary.measure.name, rule.attribute)
     names = tuple(dict.fromkeys((*rule.levels, *present)))
     found: list[PairedComparison] = []
     differing: dict[str, float | None] = {}

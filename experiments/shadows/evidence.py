@@ -176,12 +176,24 @@ class PairingEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ScoreCell:
-    """Answered pairs by the bins of both models' scores, with what calibration needs of the labelled among them."""
+    """Answered pairs by the bins of both models' scores."""
 
     champion_bin: int
     candidate_bin: int
     pairs: int
-    labelled: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityCell:
+    """Labelled pairs by the bins of both models' probabilities.
+
+    Attributes:
+        sums: of the champion's and the candidate's probabilities, in scaled units.
+    """
+
+    champion_bin: int
+    candidate_bin: int
+    pairs: int
     positive: int
     sums: tuple[int, int]
 
@@ -218,17 +230,24 @@ class ContentEvidence:
     Attributes:
         sums: by quantity; the deciding one also by level of every segment; those of bins by unit only where an index is limited.
         tables: right and wrong, overall and by level; none outside classification.
-        score_edges: upper edges of the bins of scores (or answers), in units of the score.
+        score_edges: upper edges of the bins of scores (of a regression its answers), in 1 / ``score_scale``.
+        levels, missing: requests by the champion's score, as ``PairingEvidence`` has them by attribute.
+        noise: over units, requests that champion, candidate and control answered: on which the candidate differs from the
+            champion, and on which the control does; of numbers the absolute differences.
         label_values: distinct labels. known_labels: labelled pairs whose label some answer of either model equals.
     """
 
     sums: tuple[UnitSums, ...]
     tables: tuple[RightAndWrong, ...]
     answers: tuple[AnswerCell, ...]
-    scores: tuple[ScoreCell, ...]
-    score_edges: tuple[float, ...]
+    score_cells: tuple[ScoreCell, ...]
+    score_edges: tuple[int, ...]
     score_scale: int
+    levels: tuple[LevelPlaces, ...]
+    missing: tuple[UnitSums, ...]
+    reliability: tuple[ReliabilityCell, ...]
     latency: tuple[LatencyQuantile, ...]
+    noise: UnitSums | None
     label_values: int
     known_labels: int
 
@@ -239,7 +258,7 @@ class ContentEvidence:
     def table(self, segment: str | None = None, level: str | None = None) -> RightAndWrong | None:
         return next((one for one in self.tables if (one.segment, one.level) == (segment, level)), None)
 
-    def levels(self, name: str, segment: str) -> tuple[str, ...]:
+    def levels_of(self, name: str, segment: str) -> tuple[str, ...]:
         return tuple(
             one.level
             for one in self.sums

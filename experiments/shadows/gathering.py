@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from experiments.cohorts.cohort import CutOff
 from experiments.logs.sql import MICROSECONDS, Step
+from experiments.shadows.distributions import (
+    classes_by_unit,
+    reliability_step,
+    score_bins_by_unit,
+    score_cells,
+    score_level,
+    score_places,
+    scored,
+    truth_of,
+)
 from experiments.shadows.evidence import (
     AnswerCell,
     ContentEvidence,
     Day,
     LevelPlaces,
     PairingEvidence,
+    ReliabilityCell,
     RightAndWrong,
     UnitSums,
 )
+from experiments.shadows.missing import by_unit
+from experiments.shadows.noise import noise_of
+from experiments.shadows.percentiles import latency_quantiles
 from experiments.shadows.quantities import FAILURES, Quantity, deciding, quantities, right
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import (
@@ -23,12 +36,14 @@ from experiments.shadows.sums import (
     answers_step,
     days_step,
     flow_step,
+    level_of,
     level_step,
     levels_step,
     order_step,
     over_units_step,
     per_unit_step,
     table_step,
+    unit_sums,
 )
 
 
@@ -60,6 +75,11 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int
         several, disordered = (int(n) for n in reading.one(order_step(among)))
     failures = [quantity for column, quantity in FAILURES.items() if column in reading.columns]
     run = reading.engine.run
+    levels = tuple(
+        LevelPlaces(attribute, str(level), int(b), int(h), int(c))
+        for attribute in design.attributes
+        for level, b, h, c in run(levels_step(attribute, among))
+    )
     days = run(days_step(among)) if reading.timed else []
     return PairingEvidence(
         cut_off=cut_off,
@@ -84,12 +104,8 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int
         complete=reading.watermark().us is None,
         units=int(units) if design.by_user else int(labelled),
         days=tuple(Day(*(int(n) for n in row)) for row in days),
-        levels=tuple(
-            LevelPlaces(attribute, str(level), int(b), int(h), int(c))
-            for attribute in design.attributes
-            for level, b, h, c in run(levels_step(attribute, among))
-        ),
-        missing=(),
+        levels=levels,
+        missing=by_unit(reading, levels, level_of, among),
         failures=tuple(_sums(reading, failures, among)),
         logged=tuple(sorted(reading.columns)),
     )
@@ -104,7 +120,7 @@ def gather_content(reading: ShadowReading, cut_off: CutOff) -> ContentEvidence:
     if quantity is not None:
         for attribute in design.attributes:
             rows = reading.engine.run(level_step(quantity, attribute, among))
-            found += [_unit_sums(quantity, row[1:], attribute, str(row[0])) for row in rows]
+            found += [unit_sums(quantity, row[1:], attribute, str(row[0])) for row in rows]
     champion, candidate = right(design, said, "champion"), right(design, said, "candidate")
     tables: list[RightAndWrong] = []
     if champion is not None and candidate is not None:
@@ -119,15 +135,33 @@ def gather_content(reading: ShadowReading, cut_off: CutOff) -> ContentEvidence:
         answers = [
             AnswerCell(str(h), str(c), int(n)) for h, c, n in reading.engine.run(answers_step(among.answered))
         ]
+    found_scores = scored(reading, among)
+    limited = {limit.measure for limit in design.limits}
+    if (
+        found_scores is not None
+        and limited & {"score_psi", "prediction_psi"}
+        and (design.task == "regression" or "score_psi" in limited)
+    ):
+        found.append(score_bins_by_unit(reading, found_scores, among))
+    if "prediction_psi" in limited and answers:
+        classes = classes_by_unit(reading, answers, among)
+        found += [] if classes is None else [classes]
+    places_by_score = score_places(reading, found_scores, among) if found_scores else ()
     label_values, known = _label_values(reading, among)
     return ContentEvidence(
         sums=tuple(found),
         tables=tuple(tables),
         answers=tuple(answers),
-        scores=(),
-        score_edges=(),
-        score_scale=1,
-        latency=(),
+        score_cells=() if found_scores is None else score_cells(reading, found_scores, among),
+        score_edges=() if found_scores is None else found_scores.edges,
+        score_scale=10**design.primary.decimals,
+        levels=places_by_score,
+        missing=by_unit(reading, places_by_score, lambda _: score_level(found_scores), among)
+        if found_scores
+        else (),
+        reliability=_reliability(reading, among),
+        latency=latency_quantiles(reading, among) if said.has("latency_ms") else (),
+        noise=noise_of(reading, cut_off),
         label_values=label_values,
         known_labels=known,
     )
@@ -137,23 +171,16 @@ def _sums(reading: ShadowReading, wanted: Sequence[Quantity], among: Among) -> l
     if not wanted:
         return []
     reading.engine.run(per_unit_step(wanted, among))
-    return [_unit_sums(one, reading.one(over_units_step(one, i))) for i, one in enumerate(wanted)]
+    return [unit_sums(one, reading.one(over_units_step(one, i))) for i, one in enumerate(wanted)]
 
 
-def _unit_sums(
-    quantity: Quantity, row: Sequence[Any], segment: str | None = None, level: str | None = None
-) -> UnitSums:
-    k = len(quantity.names) + 1
-    units, *numbers = (int(value or 0) for value in row)
-    return UnitSums(
-        quantity.name,
-        segment,
-        level,
-        (*quantity.names, "pairs"),
-        (*(quantity.scale for _ in quantity.names), 1),
-        units,
-        tuple(numbers[:k]),
-        tuple(numbers[k:]),
+def _reliability(reading: ShadowReading, among: Among) -> tuple[ReliabilityCell, ...]:
+    truth = truth_of(reading.design, reading.said)
+    if truth is None:
+        return ()
+    rows = reading.engine.run(reliability_step(truth, among))
+    return tuple(
+        ReliabilityCell(int(h), int(c), int(n), int(p), (int(x), int(y))) for h, c, n, p, x, y in rows
     )
 
 

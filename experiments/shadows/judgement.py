@@ -24,9 +24,11 @@ from experiments.shadows.deciding import (
     judge_segment,
     quality_of,
 )
+from experiments.shadows.describing import agreement_of, detectable_of, failures_of, flips_of, latency_of
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import ContentEvidence, ShadowEvidence
 from experiments.shadows.limiting import JudgedLimit, judge_limits
+from experiments.shadows.missing import missing_at_random
 from experiments.shadows.readout import (
     Condition,
     DayRequests,
@@ -35,7 +37,8 @@ from experiments.shadows.readout import (
     ShadowReadout,
     ShadowVerdict,
 )
-from experiments.shadows.validity import content_checks, coverage_checks, missing_at_random, trust_checks
+from experiments.shadows.reliability import calibration_of
+from experiments.shadows.validity import content_checks, coverage_checks, score_checks, trust_checks
 from experiments.shadows.verdict import RULE, Findings, MappedShadow, verdict_of
 
 CONDITION_WORDS: Final = {
@@ -89,6 +92,8 @@ def make_shadow_readout(design: ShadowDesign, evidence: ShadowEvidence, context:
             f"context.held: {', '.join(standing)}; a held look has no readout, mend the logs first"
         )
     trust = trust_checks(design, evidence.pairing)
+    if evidence.content is not None:
+        trust += score_checks(design, evidence.content)
     coverage = coverage_checks(design, evidence.pairing, ends=True)
     checks = [*context.held, *trust, *coverage]
     failed = failed_of(trust)
@@ -147,6 +152,12 @@ def _judged(
     readout = readout.model_copy(
         update={
             "gate": _gate(judged, checks),
+            "failures": failures_of(design, evidence.pairing),
+            "latency": latency_of(design, content),
+            "agreement": agreement_of(design, content),
+            "flips": flips_of(design, content),
+            "calibration": calibration_of(design, content),
+            "detectable": detectable_of(design, content),
             "primary": judged.primary.comparison,
             "quality": None if table is None else quality_of(table, by_user=design.by_user),
             "segments": tuple(segment.report for segment in judged.segments),
@@ -325,5 +336,5 @@ def pairing_report(evidence: ShadowEvidence) -> PairingReport:
             )
             for one in found.days
         ),
-        missing=tuple(missing_at_random(found)),
+        missing=tuple(missing_at_random(found.levels, found.missing)),
     )

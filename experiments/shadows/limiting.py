@@ -99,9 +99,8 @@ def measured_of(evidence: ShadowEvidence, measure: LimitMeasure, limit: Limit) -
         return f"no pair says the {measure.words} of both models"
     values = (sums.mean("champion"), sums.mean("candidate")) if "candidate" in weights else (None, None)
     if limit.bound == "worsening":
-        return Measured(difference_of(sums, by_score=measure.is_share), values, sums.pairs)
-    own = PairDifference(sums.difference(**weights), "obuchowski" if measure.is_share else "linearised")
-    return Measured(own, values, sums.pairs)
+        return Measured(difference_of(sums, by_score=True), values, sums.pairs)
+    return Measured(PairDifference(sums.difference(**weights), "obuchowski"), values, sums.pairs)
 
 
 def of_latency(latency: LatencyQuantile, bound: str) -> Measured:

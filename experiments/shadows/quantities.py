@@ -22,6 +22,7 @@ class Quantity:
 
     Attributes:
         names, values: SQL over ``pairs``, each NULL where absent; whole numbers of 1 / scale.
+        scales: of the numbers, one each.
         labelled: counts mature labelled pairs only.
         failed_too: counts pairs in which a model failed or ran out of time as well.
     """
@@ -29,7 +30,7 @@ class Quantity:
     name: str
     names: tuple[str, ...]
     values: tuple[str, ...]
-    scale: int
+    scales: tuple[int, ...]
     labelled: bool = False
     failed_too: bool = False
 
@@ -46,22 +47,24 @@ class Said:
         return self.columns.issuperset(names)
 
 
+SQUARED_AT: Final = 10_000
+"""Scores whose squares are added up are kept to four decimals, so that squares of a user's sums stay within 128 bits."""
 MODELS: Final = ("candidate", "champion")
+ONE: Final = (1, 1, 1)
+
+
+def _failures(name: str, flag: str) -> Quantity:
+    """Failures of either model by pair, and of both at once."""
+    candidate, champion = (f"{model}_{flag}" for model in MODELS)
+    values = tuple(
+        f"CAST({value} AS INTEGER)" for value in (candidate, champion, f"{candidate} AND {champion}")
+    )
+    return Quantity(name, (*MODELS, "both"), values, ONE, failed_too=True)
+
+
 FAILURES: Final = {
-    "error": Quantity(
-        "error_share",
-        MODELS,
-        ("CAST(candidate_failed AS INTEGER)", "CAST(champion_failed AS INTEGER)"),
-        1,
-        failed_too=True,
-    ),
-    "timeout": Quantity(
-        "timeout_share",
-        MODELS,
-        ("CAST(candidate_late AS INTEGER)", "CAST(champion_late AS INTEGER)"),
-        1,
-        failed_too=True,
-    ),
+    "error": _failures("error_share", "failed"),
+    "timeout": _failures("timeout_share", "late"),
 }
 """What may be seen before the look, by the column that says it."""
 
@@ -109,7 +112,7 @@ def _losses(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     if design.task in {"binary", "multiclass"}:
         candidate, champion = (right(design, said, model) for model in MODELS)
         if champion is not None and candidate is not None:
-            yield Quantity("correctness", MODELS, (candidate, champion), 1, labelled=True)
+            yield Quantity("correctness", MODELS, (candidate, champion), (1, 1), labelled=True)
     if design.task == "binary" and said.has("score") and said.has_labels:
         truth = label_positive(design, said)
         given = "CASE WHEN {0} THEN {1}_score ELSE 1 - {1}_score END"
@@ -133,23 +136,27 @@ def _agreement(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
             candidate, champion = decisions
             same = f"CAST({candidate} = {champion} AS INTEGER)"
             values = (same, *(f"CAST({decision} AS INTEGER)" for decision in decisions))
-            yield Quantity("decisions", ("agreeing", *MODELS), values, 1)
+            yield Quantity("decisions", ("agreeing", *MODELS), values, ONE)
     elif design.task == "multiclass" and said.has("prediction"):
         same = "CAST(candidate_answer = champion_answer AS INTEGER)"
-        yield Quantity("decisions", ("agreeing",), (same,), 1)
+        yield Quantity("decisions", ("agreeing",), (same,), (1,))
     if design.written.threshold is not None and said.has("score"):
         candidate, champion = (f"({model}_score >= {design.written.threshold!r})" for model in MODELS)
         flips = (
             f"CAST({candidate} AND NOT {champion} AS INTEGER)",
             f"CAST({champion} AND NOT {candidate} AS INTEGER)",
         )
-        yield Quantity("flips", ("to_positive", "to_negative"), flips, 1)
+        yield Quantity("flips", ("to_positive", "to_negative"), flips, (1, 1))
     if design.task == "regression" and said.has("prediction"):
         yield _rounded(
             "answer", [f"CAST({model}_answer AS DOUBLE)" for model in MODELS], scale, labelled=False
         )
     elif design.task != "ranking" and said.has("score"):
         yield _rounded("score", [f"{model}_score" for model in MODELS], scale, labelled=False)
+        y, x = (f"CAST(round({model}_score * {SQUARED_AT}) AS BIGINT)" for model in MODELS)
+        squares = (x, y, f"{x} * {x}", f"{y} * {y}", f"{x} * {y}")
+        scales = (SQUARED_AT,) * 2 + (SQUARED_AT**2,) * 3
+        yield Quantity("score_agreement", ("x", "y", "xx", "yy", "xy"), squares, scales)
 
 
 def _operations(said: Said) -> Iterator[Quantity]:
@@ -158,9 +165,9 @@ def _operations(said: Said) -> Iterator[Quantity]:
         ("cost", "cost", "cost", COST_DECIMALS),
     ):
         if said.has(column):
-            yield Quantity(name, MODELS, (f"candidate_{short}", f"champion_{short}"), 10**decimals)
+            yield Quantity(name, MODELS, (f"candidate_{short}", f"champion_{short}"), (10**decimals,) * 2)
 
 
 def _rounded(name: str, values: list[str], scale: int, *, labelled: bool = True) -> Quantity:
     whole = tuple(f"CAST(round(({value}) * {scale}) AS BIGINT)" for value in values)
-    return Quantity(name, MODELS, whole, scale, labelled=labelled)
+    return Quantity(name, MODELS, whole, (scale, scale), labelled=labelled)

@@ -150,6 +150,7 @@ class Agreement(Part):
     same: Estimated | None
     kappa: Estimated | None
     score_difference: Estimated | None
+    score_correlation: Estimated | None
     score_bins: tuple[ScoreBins, ...]
     score_stability: Estimated | None
     answer_stability: Estimated | None
@@ -227,6 +228,7 @@ class Detectable(Part):
     """What this number of pairs could have told."""
 
     discordant_pairs: int | None
+    share_of_discordant: float | None
     difference: float | None
     power: float
     alpha: float

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.logs.sql import DAY_US, Step, ident, whole
+from experiments.shadows.evidence import UnitSums
 from experiments.shadows.pairing import BOTH, CANDIDATE_ONLY, CHAMPION_ONLY
 from experiments.shadows.quantities import Quantity
 
@@ -49,10 +51,11 @@ class Among:
         return self.labelled if quantity.labelled else self.answered
 
 
-def places(column: str) -> str:
+def places() -> str:
+    """Requests by which model logged them: both, the champion alone, the candidate alone."""
     return ", ".join(
         f"count(CASE WHEN place = {place} THEN 1 END)" for place in (BOTH, CHAMPION_ONLY, CANDIDATE_ONLY)
-    ) + (f", {column}" if column else "")
+    )
 
 
 def flow_step(among: Among, far_us: int | None) -> Step:
@@ -61,7 +64,7 @@ def flow_step(among: Among, far_us: int | None) -> Step:
     units = f"count(DISTINCT CASE WHEN {among.labelled} THEN unit END)" if among.by_user else "0"
     return Step(
         "flow",
-        f"SELECT {places('')}, count(CASE WHEN duplicated THEN 1 END), "
+        f"SELECT {places()}, count(CASE WHEN duplicated THEN 1 END), "
         f"count(CASE WHEN place = {BOTH} AND champion_input IS NOT NULL AND candidate_input IS NOT NULL THEN 1 END), "
         f"count(CASE WHEN place = {BOTH} AND champion_input <> candidate_input THEN 1 END), {far}, "
         f"count(CASE WHEN place = {BOTH} AND unit IS NULL THEN 1 END), "
@@ -99,14 +102,14 @@ def days_step(among: Among) -> Step:
     day = whole("at_us", DAY_US)
     return Step(
         "days",
-        f"SELECT {day} AS day, {places('')} FROM pairs WHERE {among.in_time} GROUP BY day ORDER BY day",
+        f"SELECT {day} AS day, {places()} FROM pairs WHERE {among.in_time} GROUP BY day ORDER BY day",
     )
 
 
 def levels_step(attribute: str, among: Among) -> Step:
     return Step(
         "levels",
-        f"SELECT {level_of(attribute)} AS level, {places('')} FROM pairs WHERE {among.in_time} "
+        f"SELECT {level_of(attribute)} AS level, {places()} FROM pairs WHERE {among.in_time} "
         "GROUP BY level ORDER BY level",
     )
 
@@ -142,6 +145,24 @@ def _over_units(columns: Sequence[str]) -> str:
     sums = [f"sum(CAST({column} AS HUGEINT))" for column in columns]
     products = [f"sum(CAST({a} AS HUGEINT) * {b})" for i, a in enumerate(columns) for b in columns[i:]]
     return ", ".join(["count(*)", *sums, *products])
+
+
+def unit_sums(
+    quantity: Quantity, row: Sequence[Any], segment: str | None = None, level: str | None = None
+) -> UnitSums:
+    """What ``over_units_step`` returned, or a row of ``level_step`` after its level."""
+    k = len(quantity.names) + 1
+    units, *numbers = (int(value or 0) for value in row)
+    return UnitSums(
+        quantity.name,
+        segment,
+        level,
+        (*quantity.names, "pairs"),
+        (*quantity.scales, 1),
+        units,
+        tuple(numbers[:k]),
+        tuple(numbers[k:]),
+    )
 
 
 def level_step(quantity: Quantity, attribute: str, among: Among) -> Step:

@@ -7,16 +7,13 @@ measured, which never passes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from analysis.multiplicity import adjust
-from analysis.paired import compare_categories
 from experiments.logs.sql import DAY_US, at_moment
 from experiments.readouts import words
 from experiments.readouts.readout import Check, CheckResult
 from experiments.shadows.design import ShadowDesign
-from experiments.shadows.evidence import ContentEvidence, LevelPlaces, PairingEvidence, UnitSums
-from experiments.shadows.readout import LevelRequests, MissingAtRandom
+from experiments.shadows.evidence import ContentEvidence, PairingEvidence
+from experiments.shadows.missing import missing_at_random
+from experiments.shadows.readout import MissingAtRandom
 
 
 def trust_checks(design: ShadowDesign, pairing: PairingEvidence) -> list[Check]:
@@ -33,8 +30,13 @@ def trust_checks(design: ShadowDesign, pairing: PairingEvidence) -> list[Check]:
         _inputs(design, pairing),
         *_order(design, pairing),
     ]
-    found += [_missing_check(design, one) for one in missing_at_random(pairing)]
+    found += [_missing_check(design, one) for one in missing_at_random(pairing.levels, pairing.missing)]
     return found
+
+
+def score_checks(design: ShadowDesign, content: ContentEvidence) -> list[Check]:
+    """Whether pairs miss by the champion's score; it needs what the champion said."""
+    return [_missing_check(design, one) for one in missing_at_random(content.levels, content.missing)]
 
 
 def is_trusted(design: ShadowDesign, pairing: PairingEvidence) -> bool:
@@ -118,53 +120,6 @@ def content_checks(design: ShadowDesign, pairing: PairingEvidence, content: Cont
             )
         )
     return found
-
-
-def missing_at_random(pairing: PairingEvidence) -> list[MissingAtRandom]:
-    """By attribute: how much more one level misses than all requests do, and whether that is chance."""
-    found = []
-    attributes = dict.fromkeys(one.attribute for one in pairing.levels)
-    tested = {one.name: one for one in pairing.missing}
-    p_values = {name: _p_value(one) for name, one in tested.items()}
-    adjusted = adjust(p_values, method="holm").members if p_values else {}
-    for attribute in attributes:
-        levels = [one for one in pairing.levels if one.attribute == attribute]
-        worst, gap = largest_gap(levels)
-        member = adjusted.get(attribute)
-        found.append(
-            MissingAtRandom(
-                attribute=attribute,
-                levels=tuple(
-                    LevelRequests(
-                        level=one.level,
-                        both=one.both,
-                        champion_only=one.champion_only,
-                        candidate_only=one.candidate_only,
-                    )
-                    for one in levels
-                ),
-                worst=worst,
-                largest_gap=gap,
-                p_value=None if member is None else member.adjusted,
-                not_computed="no level's gap is beyond the declared one" if member is None else None,
-            )
-        )
-    return found
-
-
-def largest_gap(levels: Sequence[LevelPlaces]) -> tuple[str | None, float | None]:
-    """The level that misses most over the share of all, and by how much."""
-    requests = sum(one.requests for one in levels)
-    if requests == 0:
-        return None, None
-    share = sum(one.requests - one.both for one in levels) / requests
-    gaps = {one.level: (one.requests - one.both) / one.requests - share for one in levels if one.requests}
-    worst = max(sorted(gaps), key=lambda level: gaps[level])
-    return worst, gaps[worst]
-
-
-def _p_value(sums: UnitSums) -> float | None:
-    return compare_categories(sums.comoments).p_value
 
 
 def _missing_check(design: ShadowDesign, found: MissingAtRandom) -> Check:

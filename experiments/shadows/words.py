@@ -28,7 +28,7 @@ def was(found: PairedComparison) -> str:
     """``Share right was 0.49 percentage points higher with v4 than with v3 (95% CI …)``."""
     estimate = found.estimate or 0.0
     if found.bound in {"at_most", "at_least"}:
-        return f"{subject(found)} was {words.amount(found, found.estimate)} ({words.ci(found)})"
+        return f"{subject(found)} was {own(found, found.estimate)} ({own_interval(found)})"
     if estimate == 0:
         return f"{subject(found)} differed by 0 between the models ({words.ci(found)})"
     side = "higher" if estimate > 0 else "lower"
@@ -36,6 +36,21 @@ def was(found: PairedComparison) -> str:
         f"{subject(found)} was {words.amount(found, abs(estimate))} {side} with {found.treatment} than with "
         f"{found.control_value.arm} ({words.ci(found)})"
     )
+
+
+def own(found: PairedComparison, value: float | None) -> str:
+    """One model's number: ``88.6%``, ``203 ms``, ``0.0026``."""
+    if value is None:
+        return "unbounded"
+    if found.unit == "percentage points":
+        return f"{words.significant(100 * value)}%"
+    return f"{words.significant(value)} {found.unit}".strip()
+
+
+def own_interval(found: PairedComparison) -> str:
+    if found.interval is None:
+        return "no interval"
+    return f"{words.level(found.interval)} CI {own(found, found.interval.low)} to {own(found, found.interval.high)}"
 
 
 def limit_words(found: PairedComparison) -> str:
@@ -94,13 +109,16 @@ def not_measured(missing: Sequence[str]) -> str:
 
 
 def not_ruled_out(primary: PairedComparison, open_: Sequence[PairedComparison]) -> str:
-    parts = [
-        f"{one.label} may be {words.harmful_bound(one, signed=one.bound in {'at_most', 'at_least'})}, declared was {limit_words(one)}"
-        if one.bound in {"at_most", "at_least"}
-        else f"{one.label} may be worse by up to {words.harmful_bound(one, signed=False)}, declared was {limit_words(one)}"
-        for one in open_
-    ]
+    parts = [f"{one.label} may be {_at_worst(one)}, declared was {limit_words(one)}" for one in open_]
     return f"{was(primary)}, as declared. But {'; '.join(parts)}."
+
+
+def _at_worst(found: PairedComparison) -> str:
+    """How bad a limit that is not ruled out may be."""
+    bounds = found.interval
+    if found.bound in {"at_most", "at_least"} and bounds is not None:
+        return own(found, bounds.high if found.bound == "at_most" else bounds.low)
+    return f"worse by up to {words.harmful_bound(found, signed=False)}"
 
 
 def imprecise(primary: PairedComparison) -> str:

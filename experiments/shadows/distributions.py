@@ -1,0 +1,166 @@
+"""Distributions of scores and answers in bins: for stability, calibration, and whether pairs miss by score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from experiments.logs.sql import Step, text
+from experiments.shadows.design import ShadowDesign
+from experiments.shadows.evidence import AnswerCell, LevelPlaces, ScoreCell, UnitSums
+from experiments.shadows.percentiles import edges
+from experiments.shadows.quantities import Quantity, Said, label_positive
+from experiments.shadows.reading import ShadowReading
+from experiments.shadows.sums import Among, over_units_step, per_unit_step, places, unit_sums
+
+BINS: Final = 10
+MOST_CLASSES: Final = 20
+SCORE: Final = "the champion's score"
+"""What an attribute is called that is the score in bins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Both models' scores (of a regression its answers) as whole numbers, and the edges of their common bins.
+
+    Attributes:
+        edges: upper edges by the champion's deciles; the last bin is open above.
+    """
+
+    champion: str
+    candidate: str
+    scale: int
+    edges: tuple[int, ...]
+
+    def bin_of(self, value: str) -> str:
+        """Which bin a value lies in, as SQL; an edge belongs to the bin below it."""
+        if not self.edges:
+            return f"CASE WHEN ({value}) IS NOT NULL THEN 0 END"
+        cases = " ".join(f"WHEN ({value}) <= {edge} THEN {index}" for index, edge in enumerate(self.edges))
+        return f"CASE {cases} WHEN ({value}) IS NOT NULL THEN {len(self.edges)} END"
+
+
+def scored(reading: ShadowReading, among: Among) -> Scored | None:
+    """What the models' scores are, or None where none is logged."""
+    design, said = reading.design, reading.said
+    scale = 10**design.primary.decimals
+    if design.task == "regression":
+        if not said.has("prediction"):
+            return None
+        columns = [f"CAST({model}_answer AS DOUBLE)" for model in ("champion", "candidate")]
+    elif said.has("score"):
+        columns = ["champion_score", "candidate_score"]
+    else:
+        return None
+    champion, candidate = (f"CAST(round({column} * {scale}) AS BIGINT)" for column in columns)
+    return Scored(champion, candidate, scale, edges(reading, champion, among.answered, BINS))
+
+
+def score_cells(reading: ShadowReading, found: Scored, among: Among) -> tuple[ScoreCell, ...]:
+    """Answered pairs by the bins of both models."""
+    rows = reading.engine.run(
+        Step(
+            "score_cells",
+            f"SELECT {found.bin_of(found.champion)} AS champion, {found.bin_of(found.candidate)} AS candidate, count(*) "
+            f"FROM pairs WHERE {among.answered} AND ({found.champion}) IS NOT NULL AND ({found.candidate}) IS NOT NULL "
+            "GROUP BY champion, candidate ORDER BY champion, candidate",
+        )
+    )
+    return tuple(ScoreCell(int(h), int(c), int(n)) for h, c, n in rows)
+
+
+def score_bins_by_unit(reading: ShadowReading, found: Scored, among: Among) -> UnitSums:
+    """Pairs by bin of either model, by unit: what an interval of the stability index rests on."""
+    bins = len(found.edges) + 1
+    names = [f"{model} {index}" for model in ("champion", "candidate") for index in range(bins)]
+    values = [
+        f"CAST({found.bin_of(value)} = {index} AS INTEGER)"
+        for value in (found.champion, found.candidate)
+        for index in range(bins)
+    ]
+    return _by_unit(
+        reading,
+        "score_psi" if reading.design.task != "regression" else "prediction_psi",
+        names,
+        values,
+        among,
+    )
+
+
+def classes_by_unit(reading: ShadowReading, answers: Sequence[AnswerCell], among: Among) -> UnitSums | None:
+    """Pairs by what either model answered, by unit; None with too many classes to be an index's bins."""
+    classes = sorted({cell.champion for cell in answers} | {cell.candidate for cell in answers})
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        return None
+    names = [f"{model} {one}" for model in ("champion", "candidate") for one in classes]
+    values = [
+        f"CAST(CAST({model}_answer AS VARCHAR) = {text(one)} AS INTEGER)"
+        for model in ("champion", "candidate")
+        for one in classes
+    ]
+    return _by_unit(reading, "prediction_psi", names, values, among)
+
+
+def _by_unit(
+    reading: ShadowReading, name: str, names: Sequence[str], values: Sequence[str], among: Among
+) -> UnitSums:
+    quantity = Quantity(name, tuple(names), tuple(values), (1,) * len(values))
+    reading.engine.run(per_unit_step([quantity], among))
+    return unit_sums(quantity, reading.one(over_units_step(quantity, 0)))
+
+
+def score_places(reading: ShadowReading, found: Scored, among: Among) -> tuple[LevelPlaces, ...]:
+    """Requests that the champion scored, by the bin of its score and by which model logged them."""
+    rows = reading.engine.run(
+        Step(
+            "levels",
+            f"SELECT {score_level(found)} AS level, {places()} FROM pairs WHERE {among.in_time} "
+            f"AND ({found.champion}) IS NOT NULL GROUP BY level ORDER BY level",
+        )
+    )
+    return tuple(LevelPlaces(SCORE, str(level), int(n), int(h), int(c)) for level, n, h, c in rows)
+
+
+def score_level(found: Scored) -> str:
+    """The bin of the champion's score as the level of an attribute."""
+    return f"'tenth ' || lpad(CAST({found.bin_of(found.champion)} + 1 AS VARCHAR), 2, '0')"
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Where the reliability of probabilities can be told: bins of equal width, and what labels say."""
+
+    scale: int
+    positive: str
+
+    def bin_of(self, model: str) -> str:
+        """Bins of width 1 / BINS, above the lower edge up to and with the upper one; the first has 0 too."""
+        whole = f"CAST(round({model}_score * {self.scale}) AS BIGINT)"
+        width = self.scale // BINS
+        return f"greatest(({whole} + {width - 1}) // {width} - 1, 0)"
+
+
+def truth_of(design: ShadowDesign, said: Said) -> Truth | None:
+    if (
+        design.task != "binary"
+        or not said.has("score")
+        or not said.has_labels
+        or design.primary.decimals == 0
+    ):
+        return None
+    return Truth(10**design.primary.decimals, label_positive(design, said))
+
+
+def reliability_step(truth: Truth, among: Among) -> Step:
+    """Labelled pairs by both models' bins, with their scores' sums and how many were positive."""
+    sums = ", ".join(
+        f"sum(CAST(round({model}_score * {truth.scale}) AS BIGINT))" for model in ("champion", "candidate")
+    )
+    return Step(
+        "reliability",
+        f"SELECT {truth.bin_of('champion')} AS champion, {truth.bin_of('candidate')} AS candidate, count(*), "
+        f"count(CASE WHEN {truth.positive} THEN 1 END), {sums} FROM pairs WHERE {among.labelled} "
+        "AND champion_score BETWEEN 0 AND 1 AND candidate_score BETWEEN 0 AND 1 GROUP BY champion, candidate "
+        "ORDER BY champion, candidate",
+    )

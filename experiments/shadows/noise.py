@@ -1,0 +1,58 @@
+"""The noise floor: how often the champion differs from itself, where a control, the champion once more, was logged."""
+
+from __future__ import annotations
+
+from experiments.cohorts.cohort import CutOff
+from experiments.logs.sql import Step
+from experiments.shadows.contracts import Bounds, side
+from experiments.shadows.evidence import UnitSums
+from experiments.shadows.logs import CONTROL
+from experiments.shadows.quantities import Quantity
+from experiments.shadows.reading import ShadowReading
+from experiments.shadows.sums import over_units_step, unit_sums
+
+
+def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:
+    """Over units, requests that all three answered; None without a control, or where requests were logged twice."""
+    design, said = reading.design, reading.said
+    if not reading.has_control or reading.source.wide or reading.duplicated:
+        return None
+    scale = 10**design.primary.decimals
+    if design.task in {"binary", "multiclass"} and said.has("prediction"):
+        differs = "CAST({0}.answer <> champion.answer AS INTEGER)"
+    elif design.task == "regression" and said.has("prediction"):
+        differs = f"CAST(round(abs(CAST({{0}}.answer AS DOUBLE) - CAST(champion.answer AS DOUBLE)) * {scale}) AS BIGINT)"
+    elif said.has("score"):
+        differs = f"CAST(round(abs({{0}}.score - champion.score) * {scale}) AS BIGINT)"
+    else:
+        return None
+    classes = "INTEGER" in differs
+    bounds = Bounds(cut_off.watermark_us, reading.timed)
+    models = {"champion": design.champion, "candidate": design.candidate, "control": CONTROL}
+    ctes = ", ".join(
+        f"{model} AS ({side(reading.predictions, version, reading.typed, (), bounds, content=True)})"
+        for model, version in models.items()
+    )
+    before = "TRUE" if cut_off.before_us is None else f"champion.scored_us < {cut_off.before_us}"
+    answered = " AND ".join(f"NOT ({model}.failed OR {model}.late)" for model in models)
+    owned = " AND champion.unit IS NOT NULL" if design.by_user else ""
+    inner = (
+        f"SELECT champion.unit AS unit, {differs.format('candidate')} AS candidate, {differs.format('control')} AS control "
+        "FROM champion JOIN candidate ON candidate.request = champion.request JOIN control ON control.request = champion.request "
+        f"WHERE {before} AND {answered}{owned}"
+    )
+    quantity = Quantity(
+        "noise", ("candidate", "control"), ("candidate", "control"), (1, 1) if classes else (scale, scale)
+    )
+    columns = "candidate AS q0_0, control AS q0_1, 1 AS q0_2"
+    group = ""
+    if design.by_user:
+        columns, group = "sum(candidate) AS q0_0, sum(control) AS q0_1, count(*) AS q0_2", " GROUP BY unit"
+    reading.engine.run(
+        Step(
+            "noise",
+            f"CREATE OR REPLACE TEMP TABLE per_unit AS WITH {ctes} SELECT {columns} FROM ({inner}) AS answered_by_all "
+            f"WHERE candidate IS NOT NULL AND control IS NOT NULL{group}",
+        )
+    )
+    return unit_sums(quantity, reading.one(over_units_step(quantity, 0)))
