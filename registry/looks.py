@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from pathlib import Path
-from typing import Final
 
-from experiments.cohorts.cohort import CutOff
 from experiments.designs.design import Design
 from experiments.logs.arrival import exposures_begun, outcomes_begun
 from experiments.logs.sources import OutcomeSources, Sources
-from experiments.logs.sql import at_moment, microseconds
+from experiments.logs.sql import microseconds
 from experiments.logs.watermark import Watermark
 from experiments.looks import looking
-from experiments.looks.looking import Taken
 from experiments.looks.reproduction import Verification, verify_readout
 from experiments.looks.stopping import LookStatus
 from experiments.looks.watching import mature_days
@@ -27,15 +24,24 @@ from experiments.readouts.past import PastLook, as_past
 from experiments.readouts.readout import Readout
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
-from registry.acts import act
 from registry.database import Registry
 from registry.lifecycle import Exposure
 from registry.plans import locked_design
-from registry.records import State, Verdict
+from registry.records import State
 from registry.sealing import harm_of, seal
 from registry.store import Dossier, document, show
-
-AWAITING_A_LOOK: Final = frozenset({State.RUNNING, State.STOPPED, State.MATURE})
+from registry.taking import (
+    AWAITING_A_LOOK,
+    at_stop,
+    complete_up_to,
+    held_on_error,
+    hold,
+    moment_of,
+    refuse_not_due,
+    refuse_unless_awaiting,
+    release,
+    stopped_by_hand_at,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +142,7 @@ def take(
     notice_start(registry, experiment, sources)
     dossier = show(registry, experiment)
     design, plan = locked_design(dossier)
-    if dossier.experiment.state not in AWAITING_A_LOOK:
-        k = len(dossier.looks) or 1
-        lifecycle.open_look(registry, actor, experiment, k, max(k, design.look_count), registry.clock.now())
+    refuse_unless_awaiting(registry, actor, dossier, design.look_count)
     last = dossier.looks[-1] if dossier.looks else None
     if last is not None and last.outcome == "stop" and last.readout_sha256 is not None:
         sealed = Readout.of_document(json.loads(document(registry, last.readout_sha256)))
@@ -146,32 +150,25 @@ def take(
     past = past_looks(registry, dossier)
     status, watermark = _status(dossier, design, sources, outcomes, past)
     if not status.due:
-        _refuse(registry, actor, experiment, status)
+        refuse_not_due(registry, actor, experiment, status.k, status.missing, status.expected)
     if dossier.experiment.state is State.STOPPED:
-        lifecycle.mature(registry, SYSTEM_ID, experiment, _complete_up_to(registry, watermark))
+        lifecycle.mature(registry, SYSTEM_ID, experiment, complete_up_to(registry, watermark))
     cut_off, k = status.cut_off, status.k
-    at = registry.clock.now() if cut_off.before_us is None else at_moment(cut_off.before_us)
-    lifecycle.open_look(registry, actor, experiment, k, status.of, at)
-    folder = extracts / experiment / f"look_{k}"
-    try:
+    lifecycle.open_look(registry, actor, experiment, k, status.of, moment_of(registry, cut_off))
+    with held_on_error(registry, experiment, k):
         taken = looking.take_look(
             design,
             sources,
             outcomes,
             past=past,
             cut_off=cut_off,
-            extract=folder,
+            extract=extracts / experiment / f"look_{k}",
             before_outcomes=lambda units: lifecycle.record_outcome_read(
                 registry, SYSTEM_ID, experiment, f"look {k}", units
             ),
         )
-    except BaseException as error:
-        said = str(error).splitlines() or [type(error).__name__]
-        reason = f"The logs could not be read: {said[0]}"
-        lifecycle.hold_look(registry, SYSTEM_ID, experiment, k, reason[:500])
-        raise
     if taken.is_held:
-        _hold(registry, actor, experiment, k, taken)
+        hold(registry, actor, experiment, k, taken.held)
     taken = replace(taken, status=replace(taken.status, k=k, of=status.of, final=status.final))
     readout = seal(registry, dossier, design, plan, taken, cut_off, past)
     if readout.verdict.code == "CONTINUE":
@@ -208,11 +205,7 @@ def verify(
 
 
 def _release(registry: Registry, experiment: str, readout: Readout) -> Readout:
-    stopped = show(registry, experiment).experiment.state is State.STOPPED
-    if stopped and readout.verdict.code != Verdict.INVALID:
-        watermark = readout.look.watermark or registry.clock.now()
-        lifecycle.mature(registry, SYSTEM_ID, experiment, watermark)
-    lifecycle.release(registry, SYSTEM_ID, experiment)
+    release(registry, experiment, readout.verdict.code, readout.look.watermark)
     return readout
 
 
@@ -229,59 +222,14 @@ def _status(
     """
     status, watermark = looking.look_status(design, sources, outcomes, past)
     current = dossier.experiment
-    tripped = harm_of(dossier) is not None
-    if current.stopped_at is None or not (current.stopped_by_hand or tripped):
+    if harm_of(dossier) is None or current.stopped_at is None:
+        stopped = stopped_by_hand_at(current)
+    else:
+        stopped = microseconds(current.stopped_at.astimezone(UTC)), "a harm stop tripped"
+    if stopped is None:
         return status, watermark
-    stopped = current.stopped_at.astimezone(UTC)
-    before = microseconds(stopped)
-    if tripped and status.start is not None:
+    before, why = stopped
+    if harm_of(dossier) is not None and status.start is not None:
         mature = mature_days(design, microseconds(status.start), before)
         before = before if mature is None or mature.before_us is None else mature.before_us
-    mature_at = at_moment(before) + timedelta(seconds=design.maturity)
-    due = watermark.us is None or mature_at <= at_moment(watermark.us)
-    why = "a harm stop tripped" if tripped else f"it was stopped by hand {stopped:%d %b %Y %H:%M} UTC"
-    missing = (
-        f"{why} and its last unit is mature {mature_at:%d %b %Y %H:%M} UTC; the logs are complete up to "
-        f"{at_moment(watermark.us or 0):%d %b %Y %H:%M} UTC"
-    )
-    return replace(
-        status,
-        due=due,
-        cut_off=CutOff(before, watermark.us),
-        mature_at=mature_at,
-        expected=None if due else mature_at,
-        missing=() if due else (missing,),
-        final=True,
-    ), watermark
-
-
-def _complete_up_to(registry: Registry, watermark: Watermark) -> datetime:
-    return registry.clock.now() if watermark.us is None else at_moment(watermark.us)
-
-
-def _refuse(registry: Registry, actor: str, experiment: str, status: LookStatus) -> None:
-    when = (
-        "once enough units are mature."
-        if status.expected is None
-        else f"about {status.expected:%d %b %Y %H:%M} UTC."
-    )
-    with act(registry, actor, "open look", experiment) as doing:
-        doing.experiment(None)
-        doing.refuse(
-            f"Look {status.k} of {experiment} is not due: {'; '.join(status.missing)}.",
-            when_possible=when,
-            what_to_do="Wait; outcome data stay closed until the declared look.",
-        )
-
-
-def _hold(registry: Registry, actor: str, experiment: str, k: int, taken: Taken) -> None:
-    standing = [check for check in taken.held if check.result == "hold"]
-    reason = "; ".join(f"{check.name}: {check.detail} (rule: {check.rule})" for check in standing)
-    lifecycle.hold_look(registry, SYSTEM_ID, experiment, k, reason[:500])
-    with act(registry, actor, "take look", experiment) as doing:
-        doing.experiment(None)
-        doing.refuse(
-            f"Look {k} of {experiment} is held: {reason}.",
-            when_possible="once it is mended; a held look is opened again.",
-            what_to_do="Mend the logs or the source file, then take the look again. Outcomes stay closed.",
-        )
+    return at_stop(status, watermark, before, design.maturity, why), watermark

@@ -10,13 +10,14 @@ from experiments.logs.sql import at_moment
 from experiments.looks.looking import Taken
 from experiments.readouts.judgement import Context, make_readout
 from experiments.readouts.past import PastLook
-from experiments.readouts.readout import Look, Readout, Registration
+from experiments.readouts.readout import Look, Readout
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
 from registry.database import Registry
 from registry.lifecycle import StopReason
 from registry.records import LockedPlan, Verdict
 from registry.store import Dossier, head
+from registry.taking import registration_of
 
 WATCHED: Final = "watch the declared harm stops"
 """The purpose under which a watch of harm stops is recorded as a read of outcomes."""
@@ -40,33 +41,12 @@ def seal(
     """Make the readout of an open look and seal it; unless it goes on, the experiment stops."""
     experiment, stopped_by_hand = dossier.experiment.id, dossier.experiment.stopped_by_hand
     status, harm = taken.status, harm_of(dossier)
-    current, end, now = dossier.experiment, head(registry), registry.clock.now()
+    end, now = head(registry), registry.clock.now()
     readout = make_readout(
         design,
         taken.evidence,
         Context(
-            registration=Registration(
-                experiment=experiment,
-                title=current.title,
-                owner=current.owner,
-                reviewer=current.reviewer,
-                version=plan.version,
-                design_sha256=plan.sha256,
-                locked_at=current.registered_at,
-                labels=tuple(label.value for label in current.labels),
-                amendments=tuple(
-                    {
-                        "version": amended.version,
-                        "at": amended.locked_at.isoformat(),
-                        "by": amended.locked_by,
-                        "timing": amended.timing,
-                        "sha256": amended.sha256,
-                        "outcome_reads_before": amended.outcome_reads_before,
-                    }
-                    for amended in dossier.plans[1:]
-                ),
-                outcome_reads_before=dossier.outcome_reads,
-            ),
+            registration=registration_of(dossier, plan),
             look=Look(
                 k=status.k,
                 of=status.of,
