@@ -24,7 +24,7 @@ SAMPLE = Step(
             "power.units_per_day",
             "Units a day, all arms together",
             example="3000",
-            hint="Expected traffic of this experiment. It gives the duration.",
+            hint="Expected traffic of this experiment. Without it nobody can say how long it takes, or whether enough come.",
         ),
         Question(
             "power.power",
@@ -113,7 +113,7 @@ DATA = Step(
     "Exclusions & data",
     "Where do the data come from, and what becomes of irregular units?",
     (
-        Question("source", "Data source", hint="Which source of the sources file. Left empty: main."),
+        Question("source", "Data source", hint="One of those on the page Data sources. Left empty: main."),
         Question(
             "rules.several_arms",
             "Units in more than one arm",

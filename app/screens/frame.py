@@ -119,7 +119,9 @@ def _around(here: Here) -> None:
                 "Act as",
                 ids,
                 key=ACT_AS,
-                help="Possible only on a simulated clock, on this machine.",
+            )
+            st.caption(
+                "Nobody signs in here: on a simulated clock, on this machine, you may be each of them in turn."
             )
             _passing(here)
         roles = ", ".join(sorted(role.value for role in here.me.person.roles)) or "no role"
@@ -132,16 +134,14 @@ def _around(here: Here) -> None:
 def _passing(here: Here) -> None:
     """Let time pass on a simulated clock; another process writes the logs, for this one holds no outcome."""
     for words, duration in (("Let a day pass", "1d"), ("Let a week pass", "7d")):
-        pressed = st.button(
-            words, key=f"pass {duration}", help="The clock moves, and live-like traffic comes in."
-        )
-        if pressed:
+        if st.button(words, key=f"pass {duration}"):
             with st.spinner("The traffic is coming in"):
                 command = [sys.executable, "-c", "from app.cli.main import main; main()", "pass", duration]
                 done = subprocess.run(  # noqa: S603 (our own arguments)
                     command, cwd=here.settings.folder, capture_output=True, text=True, check=False
                 )
             if done.returncode:
-                st.error(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "It failed.")
+                st.error(plain(done.stderr.strip().splitlines()[-1]) if done.stderr.strip() else "It failed.")
             else:
                 st.rerun()
+    st.caption("The clock stands still until then. As time passes, registered experiments get traffic.")

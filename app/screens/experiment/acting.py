@@ -83,6 +83,7 @@ def say_what_was_done() -> None:
     said = st.session_state.pop(_DONE, None)
     if said is not None:
         st.success(said)
+        st.toast(said)  # whoever acted at the end of a long page does not see its top
 
 
 def _note(key: str, revision: int) -> None:

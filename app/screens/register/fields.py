@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -18,18 +18,40 @@ from app.screens.pieces import plain
 from app.screens.register.desk import Desk
 from experiments.designs.metrics import Catalogue, Metric
 from experiments.forms.problems import Path, Problem
+from registry.stewardship import Standing, Verified, standing_of
 
 FEW = 3
 """Alternatives up to which all of them are shown."""
 
+_VOUCHED: dict[Standing, str] = {
+    "verified": "✓ by a metric steward",
+    "changed": "edited since it was verified; you may use it, and a steward should look again",
+    "not verified": "not by a metric steward yet; you may use it, and one should look",
+}
+
 TO_MEND = Reading("To mend:", "!", "triangle-up", "warning")
+
+
+def to_mend(problem: Problem) -> None:
+    """What is wrong with a field, as it is said right under it; elsewhere the field's name stands before it."""
+    message = problem.message
+    marks.notice(TO_MEND, f"this {message}" if message.startswith("is ") else message)
 
 
 class Form:
     """The fields of one step, drawn from the draft as it is saved."""
 
-    def __init__(self, desk: Desk, checked: Checked, catalogue: Catalogue, *, locked: bool = False) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        checked: Checked,
+        catalogue: Catalogue,
+        *,
+        locked: bool = False,
+        known: Mapping[str, Verified] | None = None,
+    ) -> None:
         self.desk, self.checked, self.catalogue, self.locked = desk, checked, catalogue, locked
+        self.known = known
         self.drawn: list[Path] = []
 
     def items(self, items: Sequence[Item], *places: int) -> None:
@@ -83,7 +105,7 @@ class Form:
                 self._entry(group, path, place, count, *places)
         for problem in self.checked.at(path):
             if self._is_shown(problem):
-                marks.notice(TO_MEND, problem.message)
+                to_mend(problem)
         st.button(
             f"Add {'an' if group.one[0] in 'aeiou' else 'a'} {group.one}",
             key=self.desk.key(path, "add"),
@@ -98,13 +120,13 @@ class Form:
         for problem in problems:
             under = any(problem.path[: len(path)] == path for path in self.drawn)
             if not under and self._is_shown(problem):
-                marks.notice(TO_MEND, problem.message)
+                to_mend(problem)
 
     def problems(self, path: Path) -> None:
         """What is wrong with a field; that it is still open only once its step was left."""
         for problem in self.checked.under(path):
             if self._is_shown(problem):
-                marks.notice(TO_MEND, problem.message)
+                to_mend(problem)
 
     def _entry(self, group: Group, path: Path, place: int, count: int, *places: int) -> None:
         role = " (control)" if group.path == "arms" and place == 0 else ""
@@ -119,7 +141,7 @@ class Form:
                 args=(path, "remove", place, f"without {group.one} {place + 1}"),
             )
         for problem in self.checked.at((*path, place)):
-            marks.notice(TO_MEND, problem.message)
+            to_mend(problem)
         if group.in_row:
             self._row(group, *places, place)
         else:
@@ -191,7 +213,7 @@ class Form:
     def _metric(self, question: Question, path: Path) -> None:
         key, written = self.desk.key(path), self.checked.draft.at(path)
         found = shown(question.kind, written)
-        known = list(self.catalogue)
+        known = verified_first(self.catalogue, self.known)
         named = [metric_at(one, self.catalogue) for one in (found if isinstance(found, list) else [found])]
         extra = [one for one in (found if isinstance(found, list) else [found]) if one and one not in known]
         st.session_state.setdefault(key, found)
@@ -200,7 +222,7 @@ class Form:
             "options": [*known, *extra],
             "key": key,
             "disabled": self.locked,
-            "format_func": lambda reference: _metric_words(reference, self.catalogue),
+            "format_func": lambda reference: _metric_words(reference, self.catalogue, self.known),
             "on_change": self.desk.note,
             "args": (path, question.kind, key, question.label),
         }
@@ -209,7 +231,7 @@ class Form:
             return
         st.selectbox(**given, index=None, placeholder="Choose a metric of the catalogue")
         if named[0] is not None:
-            marks.facts(about(named[0]))
+            marks.facts(about(named[0], self.known))
 
     def _amount(self, question: Question, path: Path) -> None:
         reference = self.checked.draft.at((*path[:-1], "metric"))
@@ -219,7 +241,7 @@ class Form:
         keys = (self.desk.key(path, f"number/{reference}"), self.desk.key(path, f"scale/{reference}"))
         st.session_state.setdefault(keys[0], amount.number)
         st.session_state.setdefault(keys[1], amount.scale)
-        number, scale = st.columns([1.6, 1], vertical_alignment="bottom")
+        number, scale = st.columns([1, 1], vertical_alignment="bottom")
         given: dict[str, Any] = {
             "disabled": self.locked,
             "on_change": self.desk.note_amount,
@@ -247,9 +269,11 @@ class Form:
         return any(self._is_shown(problem) for problem in self.checked.under(path))
 
 
-def about(metric: Metric) -> list[tuple[str, str]]:
-    """What a metric is, in the catalogue's words."""
+def about(metric: Metric, known: Mapping[str, Verified] | None = None) -> list[tuple[str, str]]:
+    """What a metric is, in the catalogue's words, and whether a steward vouches for it where that is known."""
+    vouched = [] if known is None else [("Verified", _VOUCHED[standing_of(metric, known)])]
     found = [
+        *vouched,
         ("Meaning", metric.meaning or "not said in the catalogue"),
         ("Better", "higher is better" if metric.direction == "higher" else "lower is better"),
         ("Unit", "share of units" if metric.is_binary else metric.unit or "not said in the catalogue"),
@@ -265,11 +289,20 @@ def about(metric: Metric) -> list[tuple[str, str]]:
     return [*found, ("Baseline", f"{value}{spread} ({metric.baseline.source})")]
 
 
-def _metric_words(reference: str, catalogue: Catalogue) -> str:
+def verified_first(catalogue: Catalogue, known: Mapping[str, Verified] | None) -> list[str]:
+    """The catalogue's metrics, those that a steward vouches for before the others."""
+    if known is None:
+        return list(catalogue)
+    return sorted(catalogue, key=lambda reference: standing_of(catalogue[reference], known) != "verified")
+
+
+def _metric_words(reference: str, catalogue: Catalogue, known: Mapping[str, Verified] | None) -> str:
     metric = metric_at(reference, catalogue)
     if metric is None:
         return f"{reference} (not in the catalogue)"
-    return f"{reference}: {metric.meaning}" if metric.meaning else reference
+    sure = known is not None and standing_of(metric, known) == "verified"
+    named = f"✓ {reference}" if sure else reference
+    return f"{named}: {metric.meaning}" if metric.meaning else named
 
 
 def _example(question: Question) -> str | None:

@@ -76,6 +76,11 @@ def sizes(found: Preview) -> None:
         ]
     pairs.append(("SHIP if the planned effect is there", f"{share(round(found.ship_power, 3))} or more"))
     marks.facts(pairs)
+    if found.enrolment is None:
+        marks.words(
+            "How long this takes is not known: say in step 5 how many units come a day. Enrolment ends at its longest "
+            "duration (step 6) even if fewer units than these have come by then."
+        )
 
 
 def _metrics(found: Preview) -> Table:

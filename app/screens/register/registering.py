@@ -22,7 +22,8 @@ from experiments.forms.problems import Invalid
 from registry import lifecycle
 from registry.errors import Conflict, Refused
 from registry.plans import saved_design
-from registry.records import State
+from registry.records import Experiment, State
+from registry.stewardship import verified
 from registry.store import Dossier, show
 
 
@@ -102,7 +103,7 @@ def _step(here: Here, desk: Desk, dossier: Dossier, checked: Checked, catalogue:
     if step.number == len(STEPS):
         review(here, desk, dossier, checked)
         return
-    form = Form(desk, checked, catalogue)
+    form = Form(desk, checked, catalogue, known=verified(here.registry))
     form.items(step.items)
     if step.title == "Guardrails":
         _covariates_of_guardrails(form, checked)
@@ -110,7 +111,11 @@ def _step(here: Here, desk: Desk, dossier: Dossier, checked: Checked, catalogue:
     if step.title in {"Sample & power", "Stopping & looks"} and checked.design is not None:
         st.divider()
         sizes(preview(checked.design))
-        marks.words("Power curve, what could happen and a rehearsal: see the design preview.", muted=True)
+        marks.words(
+            "The design preview shows the power curve, what could happen, and a rehearsal of the readout.",
+            muted=True,
+        )
+        st.button("See the design preview", on_click=desk.go, args=(PREVIEW,), key="register/see-preview")
 
 
 def _covariates_of_guardrails(form: Form, checked: Checked) -> None:
@@ -180,7 +185,7 @@ def _only_read(here: Here, dossier: Dossier, catalogue: Catalogue, *, mine: bool
     else:
         checked = Checked(draft, saved_design(dossier))
     if found.state is State.IN_REVIEW:
-        st.info(f"In review by {found.reviewer}. It cannot be changed meanwhile.")
+        _in_review(here, found)
         if mine and st.button("Take it back to go on writing", key="register/take-back"):
             _take_back(here, dossier)
     elif found.state is not State.DRAFT:
@@ -200,6 +205,17 @@ def _only_read(here: Here, dossier: Dossier, catalogue: Catalogue, *, mine: bool
     if checked.design is None:
         problems_in_words(checked)
     whole_protocol(checked)
+
+
+def _in_review(here: Here, found: Experiment) -> None:
+    if here.me.id == found.reviewer:
+        st.info(f"{plain(found.owner)} asks for your review. Read the plan, then lock it or send it back.")
+        way_to(found.id, f"Review: {found.id}", "plan")
+        return
+    st.info(
+        f"In review by {plain(str(found.reviewer))}. It cannot be changed meanwhile."
+        + (" On a simulated clock you can act as the reviewer, in the sidebar." if here.me.chosen else "")
+    )
 
 
 def _take_back(here: Here, dossier: Dossier) -> None:

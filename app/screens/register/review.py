@@ -14,7 +14,7 @@ from app.screens.experiment import marks
 from app.screens.experiment.exposure import exposure_section, request_exposure
 from app.screens.frame import Here, refusal
 from app.screens.register.desk import Desk
-from app.screens.register.fields import TO_MEND
+from app.screens.register.fields import TO_MEND, to_mend
 from app.screens.register.rail import sections
 from app.views_experiment.exposure import ExposureStanding, label_needed
 from registry import lifecycle
@@ -90,7 +90,7 @@ def _outcome_data(desk: Desk, checked: Checked) -> None:
         args=(desk, text_key),
     )
     for problem in checked.under(SEEN):
-        marks.notice(TO_MEND, problem.message)
+        to_mend(problem)
 
 
 def _note_seen(desk: Desk, key: str) -> None:
