@@ -1,15 +1,26 @@
 """A plan to register from a design, and the design that a kept plan resolves to."""
 
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from experiments.canaries.design import CanaryDesign, reopen_canary
 from experiments.designs.design import Design, parse_design, reopen
 from experiments.designs.metrics import Catalogue
 from experiments.forms.problems import Invalid, Problem
+from experiments.shadows.design import ShadowDesign
+from experiments.shadows.design import reopen as reopen_shadow
 from registry.errors import Unknown
+from registry.kinds import AB, CANARY, KINDS, SHADOW, EntryKind, kind_of
 from registry.lifecycle.drafting import is_unfinished
 from registry.records import LockedPlan, Plan
 from registry.store import Dossier
 
 
-def plan_to_register(design: Design) -> Plan:
+AnyDesign: TypeAlias = Design | ShadowDesign | CanaryDesign
+"""A design of any kind of entry."""
+
+
+def plan_to_register(design: AnyDesign) -> Plan:
     """The plan that a design amounts to; its hash is the design's own."""
     return Plan(
         material=design.material,
@@ -21,16 +32,47 @@ def plan_to_register(design: Design) -> Plan:
 
 
 def locked_design(dossier: Dossier) -> tuple[Design, LockedPlan]:
-    """The design as it was locked last.
+    """The A/B design as it was locked last.
 
     Raises:
-        Unknown: no plan is locked yet.
+        Unknown: no plan is locked yet, or it is the plan of a shadow or a canary.
         Invalid: the locked text no longer resolves to the locked plan.
     """
-    if not dossier.plans:
-        raise Unknown(f"{dossier.experiment.id} has no locked plan yet; it is {dossier.words}")
-    plan = dossier.plans[-1]
+    plan = _locked(dossier, AB)
     return reopen(plan.material, plan.written), plan
+
+
+def locked_shadow(dossier: Dossier) -> tuple[ShadowDesign, LockedPlan]:
+    """The shadow's design as it was locked last; raises like ``locked_design``."""
+    plan = _locked(dossier, SHADOW)
+    return reopen_shadow(plan.material, plan.written), plan
+
+
+def locked_canary(dossier: Dossier) -> tuple[CanaryDesign, LockedPlan]:
+    """The canary's design as it was locked last; raises like ``locked_design``."""
+    plan = _locked(dossier, CANARY)
+    return reopen_canary(plan.material, plan.written), plan
+
+
+def reopened(material: Mapping[str, Any], written: str) -> AnyDesign:
+    """The design of any kind that a kept plan resolves to, told apart by its schema.
+
+    Raises:
+        Invalid: the text no longer resolves to the kept plan.
+    """
+    kind = kind_of(material)
+    if kind is SHADOW:
+        return reopen_shadow(material, written)
+    return reopen_canary(material, written) if kind is CANARY else reopen(material, written)
+
+
+def _locked(dossier: Dossier, kind: EntryKind) -> LockedPlan:
+    current = dossier.experiment
+    if current.kind != kind.name:
+        raise Unknown(f"{current.id} is {KINDS[current.kind].words}, not {kind.words}")
+    if not dossier.plans:
+        raise Unknown(f"{current.id} has no locked plan yet; it is {dossier.words}")
+    return dossier.plans[-1]
 
 
 def saved_design(dossier: Dossier, catalogue: Catalogue | None = None) -> Design:
