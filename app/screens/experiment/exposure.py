@@ -33,7 +33,7 @@ def exposure_section(here: Here, experiment: Experiment, ask: Callable[[], None]
         marks.words(f"Asked {instant(standing.at)}: {standing.said}")
     elif standing.at_work is None:
         marks.words(
-            f"{standing.said} It is locked on what the logs say: the worker asks them, which takes a moment.",
+            f"{standing.said} What the logs say decides: the worker asks them, which takes a moment.",
             muted=True,
         )
     if standing.failed is not None:

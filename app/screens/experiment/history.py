@@ -11,6 +11,9 @@ import streamlit as st
 from app.export.blocks import table
 from app.screens.experiment import marks
 from app.screens.experiment.acting import attempt, button, impossible, reason
+from app.screens.experiment.amending import amending
+from app.screens.experiment.cloning import clone_section
+from app.screens.experiment.exposure import exposure_section, request_exposure
 from app.screens.experiment.opened import Opened
 from app.views_experiment.gates import why_not
 from app.views_experiment.history import (
@@ -20,12 +23,9 @@ from app.views_experiment.history import (
     records_of,
     versions_of,
 )
-from experiments.logs.sources import load_sources
 from registry import lifecycle
-from registry.lifecycle import Exposure
 from registry.lifecycle.proposals import AMENDMENT
-from registry.looks import exposure_of
-from registry.records import Proposal
+from registry.records import Proposal, State
 
 FEW = 20
 """Records up to which they are a table that screen readers know; more go into a grid that scrolls."""
@@ -35,26 +35,15 @@ def history(opened: Opened) -> None:
     """Draw the tab."""
     _versions(opened)
     _proposals(opened)
+    amending(opened)
     _records(opened)
-    _clone(opened)
+    clone_section(opened)
 
 
 def changes_table(changes: Sequence[Changed], caption: str) -> None:
     """Field by field what differs."""
     rows = [{"Field": one.field, "What": one.what, "Before": one.old, "After": one.new} for one in changes]
     marks.table(table(caption, rows))
-
-
-def exposure_now(opened: Opened) -> Exposure:
-    """What the assignment and exposure logs say now. Outcome logs are not asked: this process opens none.
-
-    Raises:
-        Invalid: a log that is there cannot be read.
-        ValueError: there is no design to ask for.
-    """
-    if opened.design is None:
-        raise ValueError(f"{opened.id}: the plan does not resolve to a design; {opened.why_no_design}")
-    return exposure_of(opened.design, load_sources(opened.here.settings.sources), None)
 
 
 def _versions(opened: Opened) -> None:
@@ -93,14 +82,15 @@ def _settle(opened: Opened, proposal: Proposal) -> None:
     if approve is None and proposal.proposed_by == person.id and not person.one_person:
         approve = "you proposed it: a second person is needed."
     reject = why_not(person, current, "reject amendment")
-    marks.words(
-        "Its timing class is computed again, from the logs, at the moment it is approved.", muted=True
-    )
+    marks.words("Its timing class is computed again at the moment it is approved.", muted=True)
     registry, me = opened.here.registry, opened.me.id
+    if approve is None and current.state is State.REGISTERED:
+        standing = exposure_section(opened.here, current, partial(_ask, opened))
+        approve = None if standing.exposure is not None else "possible once the logs were asked."
     seen = button("Approve the amendment", "amend.approve", opened.revision, why_not=approve)
     if seen is not None:
         attempt(
-            lambda: lifecycle.approve_amendment(registry, me, opened.id, exposure_now(opened), seen=seen),
+            lambda: lifecycle.approve_amendment(registry, me, opened.id, None, seen=seen),
             "Approved: the plan has a new version.",
         )
     if impossible("Reject the amendment", "amend.reject.do", reject):
@@ -113,6 +103,10 @@ def _settle(opened: Opened, proposal: Proposal) -> None:
             lambda: lifecycle.reject_amendment(registry, me, opened.id, text, seen=back),
             "Rejected: the plan stays as it is.",
         )
+
+
+def _ask(opened: Opened) -> None:
+    attempt(lambda: request_exposure(opened.here, opened.id), "The logs are being asked.")
 
 
 def _records(opened: Opened) -> None:
@@ -135,19 +129,3 @@ def _records(opened: Opened) -> None:
             hide_index=True,
             alt=f"Every record of {opened.id} in the ledger, newest first",
         )
-
-
-def _clone(opened: Opened) -> None:
-    st.subheader("Begin a new experiment with this plan", anchor="clone")
-    marks.words(
-        "A draft with the same plan and another id. Give it a key and a salt of its own before it goes to review."
-    )
-    why = why_not(opened.me.person, opened.dossier.experiment, "clone")
-    if button("Clone it as a new draft", "clone.do", opened.revision, why_not=why) is not None:
-        attempt(
-            partial(_cloned, opened), "Cloned: you own the new draft, which is on Home and under Register."
-        )
-
-
-def _cloned(opened: Opened) -> None:
-    lifecycle.clone(opened.here.registry, opened.me.id, opened.id)
