@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from app import source_work
 from app.cli.errors import BadUsage, Refusal
 from app.cli.session import Session
-from experiments.forms.problems import Invalid, Problem
+from app.job_words import Report, without_values
+from experiments.forms.problems import Invalid
 from experiments.logs.sql import at_moment
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
@@ -18,27 +19,15 @@ from registry.findings import (
     ExposureFound,
     Finding,
     HealthFound,
-    LogFound,
     LookFound,
     LookStanding,
     LookStatusFound,
-    MappedColumnFound,
-    NamedFound,
     SimulationFound,
-    SourceFound,
     WatchFound,
 )
 from registry.jobs import Job, JobState, Kind, latest
 from registry.looks import WentOn
 from registry.store import Dossier, show
-
-_UNREAD_VALUE: Final = re.compile(
-    r"\b((?:Conversion|Invalid Input|Out of Range|Mismatch Type|Parser|Internal) Error): .*?(?=\. Not a number|$)"
-)
-"""Where the engine repeats what it could not read; nobody but those who run the worker may see that."""
-
-Report = Callable[[float | None, str | None], None]
-"""Takes how far the work has come, 0 to 1, and in words. Raises to break it off."""
 
 
 def execute(session: Session, job: Job, report: Report) -> Finding:
@@ -55,7 +44,7 @@ def in_words(error: Exception, job: Job) -> str:
     if isinstance(error, Refused):
         return "\n".join(str(problem) for problem in error.problems)
     if isinstance(error, Invalid):
-        return "\n".join([f"{error.what} cannot be used:", *_without_values(error.problems)])
+        return "\n".join([f"{error.what} cannot be used:", *without_values(error.problems)])
     if isinstance(error, Refusal | BadUsage):
         return "\n".join([str(error), *error.problems])
     if isinstance(error, RegistryError):
@@ -66,12 +55,6 @@ def in_words(error: Exception, job: Job) -> str:
         f"This is a fault of Fairtrial ({type(error).__name__}); what was asked for was not done. "
         f"The worker's log says where, under job {job.id}."
     )
-
-
-def _without_values(problems: Sequence[Problem]) -> tuple[str, ...]:
-    """Each problem as its first line, for the engine's further lines quote rows, and without a value it quotes there."""
-    first = (str(problem).splitlines()[0] for problem in problems)
-    return tuple(_UNREAD_VALUE.sub(r"\1 (what was read is not repeated here)", line) for line in first)
 
 
 def _health(session: Session, job: Job, report: Report) -> Finding:
@@ -215,52 +198,6 @@ def _exposure(session: Session, job: Job, report: Report) -> Finding:
     )
 
 
-def _source_check(session: Session, job: Job, report: Report) -> Finding:
-    from experiments.logs.inspection import inspect_source
-
-    report(None, "Opening the logs")
-    outcomes = session.outcomes if session.settings.outcomes.is_file() else None
-    if outcomes is not None and job.entity not in outcomes.by_name:
-        outcomes = None
-    found = inspect_source(job.entity, session.sources, outcomes)
-    return SourceFound(
-        source=found.source,
-        ok=found.ok,
-        outcomes_open=outcomes is not None,
-        logs=tuple(
-            LogFound(
-                log=log.log,
-                place=log.place,
-                files=len(log.files),
-                columns=dict(log.columns),
-                mapped=tuple(
-                    MappedColumnFound(role=one.role, column=one.column, type=one.type, problem=one.problem)
-                    for one in log.mapped
-                ),
-                rows=log.rows,
-                without_unit=log.without_unit,
-                first=log.first,
-                last=log.last,
-                watermark=log.watermark,
-                watermark_why=log.watermark_why,
-                arms=tuple(
-                    NamedFound(name=one.name, rows=one.rows, first=one.first, last=one.last)
-                    for one in log.arms
-                ),
-                events=tuple(
-                    NamedFound(name=one.name, rows=one.rows, first=one.first, last=one.last)
-                    for one in log.events
-                ),
-                further_names=log.further_names,
-            )
-            for log in found.logs
-        ),
-        watermark=found.watermark,
-        watermark_why=found.watermark_why,
-        problems=_without_values(found.problems),
-    )
-
-
 _EXECUTE: Final[Mapping[Kind, Callable[[Session, Job, Report], Finding]]] = {
     Kind.HEALTH: _health,
     Kind.LOOK_STATUS: _look_status,
@@ -268,5 +205,7 @@ _EXECUTE: Final[Mapping[Kind, Callable[[Session, Job, Report], Finding]]] = {
     Kind.WATCH: _watch,
     Kind.SIMULATE: _simulate,
     Kind.EXPOSURE: _exposure,
-    Kind.SOURCE_CHECK: _source_check,
+    Kind.SOURCE_CHECK: source_work.check,
+    Kind.UPLOAD_CHECK: source_work.look_over_upload,
+    Kind.UPLOAD_COMMIT: source_work.add_upload,
 }

@@ -31,6 +31,7 @@ from app.execution import execute, in_words
 from app.notify import send_due
 from app.schedule import Schedule
 from app.settings import Settings, load_settings
+from app.spool import sweep
 from experiments.forms.problems import Invalid
 from registry import claims, jobs
 from registry.database import Registry
@@ -38,6 +39,9 @@ from registry.errors import ClaimLost, RegistryError
 from registry.jobs import STALE_AFTER, Job, JobState, Kind
 
 HEARTBEAT_SECONDS: Final = STALE_AFTER.total_seconds() / 6
+SWEEP_SECONDS: Final = 3_600.0
+"""How often files are looked for that were handed in and never added."""
+
 REPORT_SECONDS: Final = 1.0
 """How often progress is written at most: each time somebody else waits to write."""
 
@@ -91,6 +95,7 @@ class Worker:
         self._log = log or (lambda _: None)
         self._settings: Settings | None = None
         self._registry: Registry | None = None
+        self._swept = float("-inf")
 
     def run(self, *, once: bool = False, poll: float = 1.0) -> Tally:
         """Work until told to end; ``once``, until nothing waits."""
@@ -113,6 +118,7 @@ class Worker:
         """One job, and the messages that are due; whether there was anything to do."""
         try:
             session = self._session()
+            self._sweep(session.settings)
             self._schedule.ask(session.settings, session.registry)
             job = claims.claim(session.registry, self.name)
             if job is None and self._schedule.ask(session.settings, session.registry, idle=True):
@@ -130,6 +136,14 @@ class Worker:
             return False
         tally.sent += sent
         return job is not None or sent > 0
+
+    def _sweep(self, settings: Settings) -> None:
+        if monotonic() - self._swept < SWEEP_SECONDS:
+            return
+        self._swept = monotonic()
+        cleared = sweep(settings.folder)
+        if cleared:
+            self._log(f"Cleared away {cleared} files that were handed in more than a day ago and never added.")
 
     def _do(self, session: Session, job: Job) -> Job:
         registry = session.registry

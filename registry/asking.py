@@ -23,13 +23,18 @@ class Kind(StrEnum):
     SIMULATE = "simulate"
     EXPOSURE = "exposure"
     SOURCE_CHECK = "source-check"
+    UPLOAD_CHECK = "upload-check"
+    UPLOAD_COMMIT = "upload-commit"
 
 
 AWAITING_A_LOOK: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.MATURE)
 
-DEFAULTS: Final[Mapping[Kind, Mapping[str, int]]] = {Kind.SIMULATE: {"replays": 2_000, "seed": 1}}
-RANGES: Final = {"replays": (1, 1_000_000), "seed": (0, 2**31 - 1)}
-"""Parameters of jobs, each a whole number: smallest and largest."""
+DEFAULTS: Final[Mapping[Kind, Mapping[str, int]]] = {
+    Kind.SIMULATE: {"replays": 2_000, "seed": 1},
+    Kind.UPLOAD_COMMIT: {"check": 0},
+}
+RANGES: Final = {"replays": (1, 1_000_000), "seed": (0, 2**31 - 1), "check": (1, 2**31 - 1)}
+"""Parameters of jobs that are whole numbers: smallest and largest. Those of a file are `registry.uploads.UploadAsked`."""
 
 
 def asked(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,6 +43,10 @@ def asked(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: every one that is not allowed.
     """
+    if kind is Kind.UPLOAD_CHECK:
+        from registry.uploads import asked_of
+
+        return asked_of(parameters)
     known = DEFAULTS.get(kind, {})
     problems = [
         f"{name}: not a parameter of {kind}; allowed: {', '.join(known) or 'none'}"
@@ -54,7 +63,7 @@ def asked(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def note_objections(doing: Act, kind: Kind) -> Role:
+def note_objections(doing: Act, kind: Kind, parameters: Mapping[str, Any]) -> Role:
     """Note why this actor may not have this job now; gives the role in which it is asked for.
 
     Health, looks' standing and whether units were exposed are for everybody who is here. A look is its owner's, or
@@ -65,6 +74,13 @@ def note_objections(doing: Act, kind: Kind) -> Role:
 
     if kind is Kind.SOURCE_CHECK:
         return permit_work(doing, "check a source")
+    if kind in {Kind.UPLOAD_CHECK, Kind.UPLOAD_COMMIT}:
+        from registry.uploads import MAY_ADD, note_not_checked
+
+        role = permit_work(doing, MAY_ADD)
+        if kind is Kind.UPLOAD_COMMIT:
+            note_not_checked(doing, parameters["check"])
+        return role
     experiment = doing.experiment(None)
     if kind is Kind.SIMULATE:
         return permit_work(doing, "simulate a design")

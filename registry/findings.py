@@ -156,6 +156,37 @@ class NamedFound(Part):
     last: datetime | None
 
 
+class EventFound(Part):
+    """An event of an outcome log, arms pooled. Its rows are not told: over the number of units they would be the outcome."""
+
+    name: str
+    first: datetime | None
+    last: datetime | None
+
+
+class DayFound(Part):
+    day: datetime
+    rows: int
+
+
+class ArrivalsFound(Part):
+    shares: tuple[float, ...]
+    before: datetime | None
+    not_computed: str | None
+
+
+class QualityFound(Part):
+    """How a log comes in, pooled; see `experiments.logs.quality.Quality`."""
+
+    days: tuple[DayFound, ...]
+    no_days: str | None
+    arrivals: ArrivalsFound
+    matched_share: float | None
+    no_match: str | None
+    repeated_share: float | None
+    early_share: float | None
+
+
 class LogFound(Part):
     """One log: schema, rows, times; see `experiments.logs.inspection.LogReport`."""
 
@@ -171,8 +202,9 @@ class LogFound(Part):
     watermark: datetime | None
     watermark_why: str
     arms: tuple[NamedFound, ...]
-    events: tuple[NamedFound, ...]
+    events: tuple[EventFound, ...]
     further_names: int
+    quality: QualityFound | None
 
 
 class SourceFound(Part):
@@ -187,8 +219,66 @@ class SourceFound(Part):
     problems: tuple[str, ...]
 
 
+class UploadFound(Part):
+    """A file that was handed in, in schema and counts; see `experiments.logs.upload.UploadReport`.
+
+    Attributes:
+        wanted: the columns of the log it is to join, by role.
+        new: whether the log begins with it.
+        complete_days: on how many of its days the log is marked as complete already.
+    """
+
+    source: str
+    log: str
+    kind: Literal["assignments", "exposures", "outcomes"]
+    new: bool
+    wanted: dict[str, str]
+    needed: tuple[str, ...]
+    sha256: str
+    size: int
+    rows: int
+    columns: dict[str, str]
+    hidden_columns: int
+    mapping: dict[str, str]
+    mapped: tuple[MappedColumnFound, ...]
+    without_unit: int
+    repeated: int
+    days: int | None
+    complete_days: int
+    arms: tuple[tuple[str, int], ...]
+    preview_columns: tuple[str, ...]
+    preview: tuple[tuple[str, ...], ...]
+    problems: tuple[str, ...]
+    ok: bool
+
+    @model_validator(mode="after")
+    def _shows_no_row_of_outcomes(self) -> UploadFound:
+        if self.kind == "outcomes" and (self.preview or self.arms):
+            raise ValueError("preview: rows of outcomes are not shown before a release")
+        return self
+
+
+class AddedFound(Part):
+    """A file that was added to a source, and the number of files it became."""
+
+    source: str
+    log: str
+    name: str
+    sha256: str
+    rows: int
+    files: int
+
+
 Finding = (
-    HealthFound | LookStatusFound | LookFound | WatchFound | SimulationFound | ExposureFound | SourceFound
+    HealthFound
+    | LookStatusFound
+    | LookFound
+    | WatchFound
+    | SimulationFound
+    | ExposureFound
+    | SourceFound
+    | UploadFound
+    | AddedFound
 )
 
 FINDINGS: Final[dict[Kind, type[Finding]]] = {
@@ -199,5 +289,7 @@ FINDINGS: Final[dict[Kind, type[Finding]]] = {
     Kind.SIMULATE: SimulationFound,
     Kind.EXPOSURE: ExposureFound,
     Kind.SOURCE_CHECK: SourceFound,
+    Kind.UPLOAD_CHECK: UploadFound,
+    Kind.UPLOAD_COMMIT: AddedFound,
 }
 """What each kind of job finds."""

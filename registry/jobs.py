@@ -54,8 +54,12 @@ class JobState(StrEnum):
 
 
 UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)
-READS_OUTCOMES: Final = frozenset({Kind.LOOK, Kind.WATCH})
-"""Kinds that are not broken off once they run: a look that is open is finished."""
+FINISHED_ONCE_BEGUN: Final = {
+    Kind.LOOK: "is reading outcomes: what is opened is sealed",
+    Kind.WATCH: "is reading outcomes: what is opened is sealed",
+    Kind.UPLOAD_COMMIT: "is laying a file among the logs: what is recorded is put in place",
+}
+"""Kinds that are not broken off once they run, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Job:
     """One piece of work.
 
     Attributes:
-        entity: the experiment's id; of a source check, the source's name.
+        entity: the experiment's id; of what is about a source, the source's name.
         requested_at, finished_at: by the registry's clock.
         heartbeat_at: by the machine's clock: when its worker was last heard of.
         attempts: how many workers have begun it.
@@ -106,7 +110,7 @@ def request(
     wanted = Kind(kind)
     given = asked(wanted, parameters or {})
     with act(registry, actor, f"ask for {wanted}", entity) as doing:
-        doing.role = note_objections(doing, wanted)
+        doing.role = note_objections(doing, wanted, given)
         doing.refuse_if_objections()
         waiting = _equal(doing.connection, wanted, entity, given)
         if waiting is not None:
@@ -150,9 +154,9 @@ def cancel(registry: Registry, actor: str, id: int) -> Job:
                 when_possible="while it waits or runs.",
                 what_to_do="Nothing: it has ended.",
             )
-        elif job.state is JobState.RUNNING and job.kind in READS_OUTCOMES:
+        elif job.state is JobState.RUNNING and job.kind in FINISHED_ONCE_BEGUN:
             doing.object(
-                f"Job {id} is reading outcomes: what is opened is sealed.",
+                f"Job {id} {FINISHED_ONCE_BEGUN[job.kind]}.",
                 when_possible="while it waits.",
                 what_to_do="Wait until it is done.",
             )

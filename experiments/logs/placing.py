@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Final, Literal
@@ -153,12 +153,17 @@ def staged(target: Target, name: str) -> tuple[FilePath, ...]:
     return tuple(sorted(path for path in _staging(target, name).rglob("*") if path.is_file()))
 
 
-def marked_complete(target: Target, parts: Sequence[Part]) -> tuple[str, ...]:
-    """The days among these files that the log marks as complete: adding rows changes what was complete."""
+def days_marked_complete(
+    target: Target, file: FilePath, format: Literal["csv", "parquet"], mapping: Mapping[str, str]
+) -> int:
+    """On how many of a file's days its log is marked as complete already: adding rows changes what was complete."""
     if target.partition is None:
-        return ()
-    days = dict.fromkeys(FilePath(part.name).parts[0] for part in parts)
-    return tuple(day for day in days if (target.folder / day / "_SUCCESS").exists())
+        return 0
+    with DuckDB() as engine:
+        opened = engine.open("upload", as_log(file, format), Place(file.parent))
+        day = f"strftime(CAST({ident(mapping[TIME_OF[target.kind]])} AS DATE), '%Y-%m-%d')"
+        found = engine.run(Step("days", f"SELECT DISTINCT {day} AS day FROM {opened.sql}"))
+    return sum((target.folder / f"{target.partition}={day}" / "_SUCCESS").exists() for (day,) in found)
 
 
 def _staging(target: Target, name: str) -> FilePath:

@@ -80,7 +80,7 @@ class Wanted:
 
 
 def proposed(wanted: Wanted, types: Mapping[str, str]) -> dict[str, str]:
-    """Which column is likely which: by the log's own name for it, then by the role's usual names, each once and of a fitting type."""
+    """Which column is likely which: by the log's own name for it, else by one of its usual names and a fitting type."""
     found: dict[str, str] = {}
     roles = {role.name: role for role in ROLES[wanted.kind]}
     by_fold = {name.casefold(): name for name in types}
@@ -91,7 +91,7 @@ def proposed(wanted: Wanted, types: Mapping[str, str]) -> dict[str, str]:
             column = by_fold.get(candidate.casefold())
             if column is None or column in found.values():
                 continue
-            if role is None or _fits(role.kind, types[column]) is None:
+            if candidate == logged or role is None or _fits(role.kind, types[column]) is None:
                 found[name] = column
                 break
     return found

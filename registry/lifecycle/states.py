@@ -88,8 +88,10 @@ RULES: Final = {
 }
 
 WORK: Final[Mapping[str, tuple[Role, ...]]] = {
-    "check a source": (Role.ANALYST, Role.DATA_STEWARD, Role.ADMIN),
-    "simulate a design": (Role.ANALYST, Role.REVIEWER, Role.DECIDER),
+    "check a source": (Role.ANALYST, Role.DATA_STEWARD, Role.ADMIN, Role.SYSTEM),
+    # No admin: an admin has no power over outcomes, and an added file may be one.
+    "add a file to a source": (Role.ANALYST, Role.DATA_STEWARD),
+    "simulate a design": (Role.ANALYST, Role.REVIEWER, Role.DECIDER, Role.SYSTEM),
 }
 """What rests on roles alone, whatever the state of an experiment."""
 
@@ -128,12 +130,11 @@ def permit(act: Act, experiment: Experiment, verb: str | None = None) -> None:
 
 
 def permit_work(act: Act, what: str) -> Role:
-    """Note that this actor has none of the roles for it; gives the role it is done in. Fairtrial itself may ask for it."""
-    allowed = WORK[what]
-    held = next((role for role in (*allowed, Role.SYSTEM) if act.actor.has(role)), None)
+    """Note that this actor has none of the roles for it; gives the role it is done in."""
+    held = next((role for role in WORK[what] if act.actor.has(role)), None)
     if held is not None:
         return held
-    names = " or ".join(role.value.lower() for role in allowed)
+    names = " or ".join(role.value.lower() for role in WORK[what] if role is not Role.SYSTEM)
     act.object(
         f"Only somebody with the role {names} may {what}; {act.actor.id} has none of them.",
         when_possible=f"for an {names}.",

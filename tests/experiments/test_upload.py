@@ -12,7 +12,7 @@ from experiments.forms.problems import Invalid
 from experiments.logs.inspection import inspect_source
 from experiments.logs.placing import (
     Target,
-    marked_complete,
+    days_marked_complete,
     put_in_place,
     stage,
     staged,
@@ -278,8 +278,10 @@ def test_days_that_are_marked_complete_are_told(tmp_path):
     (day / "_SUCCESS").touch()
     to = target(tmp_path)
     report = looked_over(tmp_path, ASSIGNED, to)
-    parts = stage(to, tmp_path / "handed-in.csv", "csv", report.mapping, "upload-1")
-    assert marked_complete(to, parts) == ("dt=2026-11-02",)
+    file = tmp_path / "handed-in.csv"
+    assert days_marked_complete(to, file, "csv", report.mapping) == 1
+    (day / "_SUCCESS").unlink()
+    assert days_marked_complete(to, file, "csv", report.mapping) == 0
 
 
 @pytest.mark.parametrize(
