@@ -63,6 +63,7 @@ class ShadowTests:
         self.rule = design.stopping.rule
         earlier = [one.information for one in past if one.information < look.information - SAME_INFORMATION]
         self.information = (*earlier, look.information)
+        self.ends = look.final and not look.stopped_by_hand
 
     @property
     def interim(self) -> bool:
@@ -79,9 +80,8 @@ class ShadowTests:
                 planned_users=self.design.planned_units,
                 burn_in=self.design.stopping.burn_in or 1,
             )
-        ends = self.look.final and not self.look.stopped_by_hand
         return at_declared_looks(
-            compared, test, self.boundary(test.alpha, test.sides), self.information, final=ends
+            compared, test, self.boundary(test.alpha, test.sides), self.information, final=self.ends
         )
 
     def boundary(self, alpha: float, sides: int) -> GroupSequentialDesign:

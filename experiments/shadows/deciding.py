@@ -29,6 +29,7 @@ class JudgedPrimary:
 class JudgedSegment:
     report: SegmentReport
     states: tuple[GuardrailState, ...]
+    results: tuple[PairedResult | None, ...] = ()
 
 
 def judge_primary(tests: ShadowTests, content: ContentEvidence) -> JudgedPrimary:
@@ -96,6 +97,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
     present = content.levels_of(primary.measure.name, rule.attribute)
     names = tuple(dict.fromkeys((*rule.levels, *present)))
     found: list[PairedComparison] = []
+    results: list[PairedResult | None] = []
     differing: dict[str, float | None] = {}
     estimates: list[tuple[float, float]] = []
     tables: list[RightAndWrong] = []
@@ -119,12 +121,14 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
         if sums is None or pairs < rule.minimum_pairs:
             why = f"{pairs} labelled pairs, {rule.minimum_pairs} declared"
             found.append(unmeasured(design, subject, why))
+            results.append(None)
             differing[name] = None
             continue
         compared = tests.of_primary(sums, None if counted is None else counted.table)
         result = tests.ask(compared, test)
         values = sums.mean("champion"), sums.mean("candidate")
         found.append(shown(design, subject, result, values, pairs))
+        results.append(result)
         differing[name] = tests.ask(compared, DeclaredTest(2 * rule.alpha, 2, primary.direction)).p_value
         moments = sums.difference(candidate=1, champion=-1)
         if moments.standard_error:
@@ -148,7 +152,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
         not_computed=spread.not_computed,
     )
     states = tuple(_STATES[one.state] for one in comparisons) or (GuardrailState.MISSING,)
-    return JudgedSegment(report, states)
+    return JudgedSegment(report, states, tuple(results))
 
 
 _STATES = {words: state for state, words in MARGIN_WORDS.items()}

@@ -104,7 +104,7 @@ def latency_of(design: ShadowDesign, content: ContentEvidence) -> tuple[Percenti
     return tuple(found)
 
 
-def agreement_of(design: ShadowDesign, content: ContentEvidence) -> Agreement | None:
+def agreement_of(content: ContentEvidence) -> Agreement | None:
     """How far the two models say the same; None where no log tells what they said."""
     decisions, scores = content.quantity("decisions"), content.quantity("score")
     if decisions is None and scores is None and content.quantity("answer") is None:

@@ -369,6 +369,7 @@ def _material(design: ShadowDesign) -> dict[str, Any]:
         "planned_units": design.planned_units,
         "size": w.size.model_dump(mode="json"),
         "matched_share": w.matched_share,
+        "window": w.window,
         "label_delay": w.label_delay,
         "label_share": w.label_share,
         "whole_days": w.whole_days,

@@ -54,7 +54,7 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int
         rows: what ``ShadowReading.pair`` returned.
     """
     design = reading.design
-    among = Among(cut_off.before_us, design.by_user, cut_off.watermark_us)
+    among = Among.of(design, cut_off)
     far = design.written.pairing.answer_within * MICROSECONDS if reading.timed else None
     flow = reading.one(flow_step(among, far))
     (
@@ -66,6 +66,7 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int
         other,
         apart,
         ownerless,
+        incomplete,
         answered,
         labelled,
         units,
@@ -96,7 +97,7 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int
         units_with_several=several,
         out_of_order=disordered,
         without_unit=int(ownerless) if design.by_user else 0,
-        incomplete=0,
+        incomplete=int(incomplete),
         answered=int(answered),
         labelled=int(labelled),
         conflicting_labels=reading.conflicting,
@@ -114,7 +115,7 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int
 def gather_content(reading: ShadowReading, cut_off: CutOff) -> ContentEvidence:
     """What the models said, from table ``pairs`` made with content."""
     design, said = reading.design, reading.said
-    among = Among(cut_off.before_us, design.by_user, cut_off.watermark_us)
+    among = Among.of(design, cut_off)
     found = _sums(reading, quantities(design, said), among)
     quantity = deciding(design, said)
     if quantity is not None:

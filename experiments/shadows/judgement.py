@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis.guardrails import GuardrailState
-from experiments.logs.sql import DAY_US, at_moment
 from experiments.readouts.context import Context, versions
 from experiments.readouts.judgement import failed_of
-from experiments.readouts.readout import Check, Look, LookDecision, Reproduce
+from experiments.readouts.paths import going_on
+from experiments.readouts.readout import Check, Look, LookDecision, Reproduce, SequentialPath
 from experiments.readouts.verdict import PrimaryState
 from experiments.shadows import words
+from experiments.shadows.account import pairing_report, plan_kept
 from experiments.shadows.comparing import ShadowTests
 from experiments.shadows.deciding import (
     JudgedPrimary,
@@ -28,12 +29,10 @@ from experiments.shadows.describing import agreement_of, detectable_of, failures
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import ContentEvidence, ShadowEvidence
 from experiments.shadows.limiting import JudgedLimit, judge_limits
-from experiments.shadows.missing import missing_at_random
+from experiments.shadows.paths import path_of
 from experiments.shadows.readout import (
     Condition,
-    DayRequests,
     PairedComparison,
-    PairingReport,
     ShadowReadout,
     ShadowVerdict,
 )
@@ -154,10 +153,13 @@ def _judged(
             "gate": _gate(judged, checks),
             "failures": failures_of(design, evidence.pairing),
             "latency": latency_of(design, content),
-            "agreement": agreement_of(design, content),
+            "agreement": agreement_of(content),
             "flips": flips_of(design, content),
             "calibration": calibration_of(design, content),
             "detectable": detectable_of(design, content),
+            "sequential": tuple(
+                going_on(one) if decision == "CONTINUE" else one for one in _paths(tests, judged)
+            ),
             "primary": judged.primary.comparison,
             "quality": None if table is None else quality_of(table, by_user=design.by_user),
             "segments": tuple(segment.report for segment in judged.segments),
@@ -165,6 +167,16 @@ def _judged(
         }
     )
     return _with_paragraph(design, readout)
+
+
+def _paths(tests: ShadowTests, judged: Judged) -> list[SequentialPath]:
+    """Everything that decides over the looks taken, the primary first; nothing with a single look."""
+    compared = [(judged.primary.comparison, judged.primary.result)]
+    compared += [(one.comparison, one.result) for one in judged.limits]
+    for segment in judged.segments:
+        compared += zip(segment.report.comparisons, segment.results, strict=False)
+    paths = [path_of(tests, found, result) for found, result in compared if result is not None]
+    return [path for path in paths if path is not None]
 
 
 def _decision(design: ShadowDesign, mapped: MappedShadow) -> LookDecision:
@@ -266,7 +278,7 @@ def _assembled(
     kept: ShadowEvidence,
 ) -> ShadowReadout:
     """The readout without comparisons: who, when, what was checked, and how to make it again."""
-    pairing = pairing_report(evidence)
+    pairing = pairing_report(evidence.pairing)
     readout = ShadowReadout(
         simulated=context.simulated,
         released_at=context.released_at,
@@ -289,7 +301,7 @@ def _assembled(
         detectable=None,
         sequential=(),
         limits=words.limits_of(design, pairing, context.look),
-        plan_kept=(),
+        plan_kept=plan_kept(design, evidence.pairing, context),
         reproduce=Reproduce(
             design_sha256=design.sha256,
             manifest=context.manifest,
@@ -307,34 +319,3 @@ def _assembled(
 def _with_paragraph(design: ShadowDesign, readout: ShadowReadout) -> ShadowReadout:
     verdict = readout.verdict.model_copy(update={"paragraph": words.paragraph(design, readout)})
     return readout.model_copy(update={"verdict": verdict})
-
-
-def pairing_report(evidence: ShadowEvidence) -> PairingReport:
-    found = evidence.pairing
-    return PairingReport(
-        requests=found.requests,
-        both=found.both,
-        champion_only=found.champion_only,
-        candidate_only=found.candidate_only,
-        matched_share=found.matched_share,
-        without_unit=found.without_unit,
-        incomplete=found.incomplete,
-        answered=found.answered,
-        labelled=found.labelled,
-        label_share=found.label_share if found.has_labels else None,
-        units=found.units,
-        broken_rows=found.broken_rows,
-        duplicated=found.duplicated,
-        other_inputs=found.other_inputs,
-        with_hash=found.with_hash,
-        days=tuple(
-            DayRequests(
-                day=at_moment(one.day * DAY_US),
-                both=one.both,
-                champion_only=one.champion_only,
-                candidate_only=one.candidate_only,
-            )
-            for one in found.days
-        ),
-        missing=tuple(missing_at_random(found.levels, found.missing)),
-    )

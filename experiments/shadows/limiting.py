@@ -36,6 +36,7 @@ from experiments.shadows.readout import PairedComparison
 class JudgedLimit:
     comparison: PairedComparison
     state: GuardrailState
+    result: PairedResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def judge_limit(tests: ShadowTests, evidence: ShadowEvidence, limit: Limit) -> J
     state = state_of(result)
     if at_least:
         result = _turned(result)
-    return JudgedLimit(shown(tests.design, subject, result, found.values, found.pairs), state)
+    return JudgedLimit(shown(tests.design, subject, result, found.values, found.pairs), state, result)
 
 
 def measured_of(evidence: ShadowEvidence, measure: LimitMeasure, limit: Limit) -> Measured | str:
@@ -181,6 +182,5 @@ def _nominal(tests: ShadowTests, test: DeclaredTest) -> float:
     """The one-sided level of this look alone."""
     if tests.rule == "fixed":
         return test.alpha
-    ends = tests.look.final and not tests.look.stopped_by_hand
-    bounds = boundaries_at(tests.boundary(test.alpha, 1), tests.information, ends)
+    bounds = boundaries_at(tests.boundary(test.alpha, 1), tests.information, tests.ends)
     return max(float(ndtr(-bounds.critical[-1])), LEAST_LEVEL)

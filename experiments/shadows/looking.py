@@ -42,9 +42,14 @@ def status_of(
     design: ShadowDesign, reading: ShadowReading, past: Sequence[PastLook] = ()
 ) -> tuple[LookStatus, Watermark]:
     """Whether the next look is due. Reads who answered when, errors, timeouts and whether labels have come: no answer, no label."""
+    watermark, rows = pair_blind(reading)
+    return status_of_pairs(design, reading, past, watermark, rows), watermark
+
+
+def pair_blind(reading: ShadowReading) -> tuple[Watermark, tuple[int, int, int]]:
+    """Pairs of everything that is complete, without an answer or a label."""
     watermark = reading.watermark()
-    rows = reading.pair(watermark.us, content=False)
-    return _next(design, reading, past, watermark, rows), watermark
+    return watermark, reading.pair(watermark.us, content=False)
 
 
 def look_status(
@@ -100,13 +105,14 @@ def take_look(
         )
 
 
-def _next(
+def status_of_pairs(
     design: ShadowDesign,
     reading: ShadowReading,
     past: Sequence[PastLook],
     watermark: Watermark,
     rows: tuple[int, int, int],
 ) -> LookStatus:
+    """The status of the next look from pairs that ``pair_blind`` made."""
     first = last = None
     if reading.timed:
         first, last = reading.one(Step("first", "SELECT min(at_us), max(at_us) FROM pairs"))
@@ -114,7 +120,7 @@ def _next(
     traffic = Traffic(start, None if last is None else int(last), watermark.us)
 
     def arrived_at(cut_off: CutOff) -> Arrived:
-        among = Among(cut_off.before_us, design.by_user, cut_off.watermark_us)
+        among = Among.of(design, cut_off)
         answered, labelled, units = (int(n) for n in reading.one(arrived_step(among)))
         return Arrived(answered, labelled, units if design.by_user else labelled)
 

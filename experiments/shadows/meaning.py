@@ -250,6 +250,18 @@ def boundary(design: WrittenShadow) -> Iterator[Finding]:
         yield ("stopping", "parameter"), f"is missing: {boundary_of(stopping)} needs one"
 
 
+def window(design: WrittenShadow) -> Iterator[Finding]:
+    needed = design.unit == "user" and design.stopping.sequential
+    if needed and design.window is None:
+        yield (
+            ("window",),
+            "is missing: with several looks by user it says how long since a user's first request its requests count, for "
+            "example 7d",
+        )
+    if not needed and design.window is not None:
+        yield ("window",), "belongs to several looks with unit: user; leave it out"
+
+
 def people(design: WrittenShadow) -> Iterator[Finding]:
     if design.owner is not None and design.owner == design.reviewer:
         yield ("reviewer",), f"{design.reviewer!r} is the owner; somebody else locks the plan"
@@ -273,5 +285,6 @@ _CHECKS = (
     stopping_rule,
     stopping_in_steps,
     boundary,
+    window,
     people,
 )

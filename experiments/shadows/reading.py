@@ -90,6 +90,10 @@ class ShadowReading:
             for index, log in enumerate(self.source.logs)
         )
         problems += check_predictions(self.design, self.predictions)
+        if self.design.stopping.sequential and not self.timed:
+            problems.append(
+                Problem(("predictions",), "have no scored_at, so that there is no time for several looks")
+            )
         if self.source.labels is not None:
             problems += check_labels(self.opened["labels"], self.source.labels)
         refuse(problems)
@@ -201,6 +205,8 @@ class ShadowReading:
             self.duplicated = True
             self.conflicting = self._conflicting(until_us) if content else 0
             self.engine.run(pairs_step(self._query(until_us, content=content, grouped=True)))
+        if self.design.written.window is not None:
+            self.engine.run(FIRST_REQUEST)
         if self.source.wide:
             both = self.engine.run(
                 Step(
@@ -299,6 +305,14 @@ class ShadowReading:
     @property
     def has_control(self) -> bool:
         return any(one.answers(CONTROL) is not None for one in self.predictions)
+
+
+FIRST_REQUEST = Step(
+    "first_request",
+    "CREATE OR REPLACE TEMP TABLE pairs AS SELECT pairs.*, first_request.first_us FROM pairs LEFT JOIN (SELECT unit, "
+    "min(at_us) AS first_us FROM pairs WHERE unit IS NOT NULL GROUP BY unit) AS first_request ON first_request.unit = pairs.unit",
+)
+"""When a user's window begins."""
 
 
 def _one_label(labels: str, *, content: bool) -> str:

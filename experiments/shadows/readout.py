@@ -95,6 +95,7 @@ class PairingReport(Part):
     units: int
     broken_rows: int
     duplicated: int
+    conflicting_labels: int
     other_inputs: int
     with_hash: int
     days: tuple[DayRequests, ...]

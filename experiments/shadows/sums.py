@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.logs.sql import DAY_US, Step, ident, whole
+from experiments.cohorts.cohort import CutOff
+from experiments.logs.sql import DAY_US, MICROSECONDS, Step, ident, whole
+from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import UnitSums
 from experiments.shadows.pairing import BOTH, CANDIDATE_ONLY, CHAMPION_ONLY
 from experiments.shadows.quantities import Quantity
@@ -18,21 +20,41 @@ class Among:
 
     Attributes:
         until_us: answers of the candidate and labels logged before this count; None for all that were read.
+        window_us: only requests so long after their user's first, and only of users for whom that is over; None for all.
     """
 
     before_us: int | None
     by_user: bool
     until_us: int | None = None
+    window_us: int | None = None
+
+    @classmethod
+    def of(cls, design: ShadowDesign, cut_off: CutOff) -> Among:
+        window = design.written.window
+        return cls(
+            cut_off.before_us,
+            design.by_user,
+            cut_off.watermark_us,
+            None if window is None else window * MICROSECONDS,
+        )
 
     @property
     def in_time(self) -> str:
         return "TRUE" if self.before_us is None else f"at_us < {self.before_us}"
 
     @property
-    def paired(self) -> str:
+    def owned(self) -> str:
+        """Logged by both in time, of somebody."""
         owned = " AND unit IS NOT NULL" if self.by_user else ""
         known = "" if self.until_us is None else f" AND coalesce(at_us + lag_us < {self.until_us}, TRUE)"
         return f"place = {BOTH} AND {self.in_time}{owned}{known}"
+
+    @property
+    def paired(self) -> str:
+        if self.window_us is None:
+            return self.owned
+        over = "" if self.before_us is None else f" AND first_us + {self.window_us} <= {self.before_us}"
+        return f"{self.owned} AND at_us < first_us + {self.window_us}{over}"
 
     @property
     def answered(self) -> str:
@@ -45,7 +67,7 @@ class Among:
         known = "labelled_us IS NOT NULL" if self.until_us is None else f"labelled_us < {self.until_us}"
         return f"{self.answered} AND {known}"
 
-    def of(self, quantity: Quantity) -> str:
+    def counted(self, quantity: Quantity) -> str:
         if quantity.failed_too:
             return self.paired
         return self.labelled if quantity.labelled else self.answered
@@ -68,6 +90,7 @@ def flow_step(among: Among, far_us: int | None) -> Step:
         f"count(CASE WHEN place = {BOTH} AND champion_input IS NOT NULL AND candidate_input IS NOT NULL THEN 1 END), "
         f"count(CASE WHEN place = {BOTH} AND champion_input <> candidate_input THEN 1 END), {far}, "
         f"count(CASE WHEN place = {BOTH} AND unit IS NULL THEN 1 END), "
+        f"count(CASE WHEN {among.owned} AND NOT ({among.paired}) THEN 1 END), "
         f"count(CASE WHEN {among.answered} THEN 1 END), count(CASE WHEN {among.labelled} THEN 1 END), {units} "
         f"FROM pairs WHERE {among.in_time}",
     )
@@ -122,7 +145,7 @@ def per_unit_step(wanted: Sequence[Quantity], among: Among) -> Step:
     """Every quantity's sums and number of pairs by unit; where the request is the unit, by pair."""
     columns = []
     for index, one in enumerate(wanted):
-        counts = " AND ".join([among.of(one), *(f"({value}) IS NOT NULL" for value in one.values)])
+        counts = " AND ".join([among.counted(one), *(f"({value}) IS NOT NULL" for value in one.values)])
         for place, value in enumerate((*one.values, "1")):
             term = f"CASE WHEN {counts} THEN {value} ELSE 0 END"
             columns.append(
@@ -167,7 +190,7 @@ def unit_sums(
 
 def level_step(quantity: Quantity, attribute: str, among: Among) -> Step:
     """The sums of one quantity over units at every level of an attribute."""
-    counts = " AND ".join([among.of(quantity), *(f"({value}) IS NOT NULL" for value in quantity.values)])
+    counts = " AND ".join([among.counted(quantity), *(f"({value}) IS NOT NULL" for value in quantity.values)])
     columns = [f"v{place}" for place in range(len(quantity.values) + 1)]
     terms = zip((*quantity.values, "1"), columns, strict=True)
     inner = ", ".join(

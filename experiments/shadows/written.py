@@ -208,6 +208,12 @@ class WrittenShadow(Frozen):
     matched_share: Rate = Field(
         default=0.98, gt=0, le=1, description="requests that both models logged, at least; less: not measured"
     )
+    window: Duration | None = Field(
+        default=None,
+        gt=0,
+        description="several looks by user: how long since a user's first request its requests count; a user is judged when it "
+        "is over, so that looks add users and never requests of users judged before; required then",
+    )
     label_delay: Duration = Field(default=0, description="how long until a label is surely in the log")
     label_share: Rate = Field(
         default=0.80,
