@@ -72,6 +72,8 @@ def growing_shares(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[Fin
 def last_step_answers(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[Finding]:
     """A canary passes by its last step, so that step may neither be let go unanswered nor pass on absence of evidence."""
     last = len(canary.steps) - 1
+    if last < 0:
+        return
     step = canary.steps[last]
     if step.needs != "within margin":
         yield (
