@@ -15,7 +15,6 @@ from registry.lifecycle.drafting import is_unfinished
 from registry.records import LockedPlan, Plan
 from registry.store import Dossier
 
-
 AnyDesign: TypeAlias = Design | ShadowDesign | CanaryDesign
 """A design of any kind of entry."""
 

@@ -27,7 +27,7 @@ class StopReason(StrEnum):
     EFFICACY = "efficacy boundary crossed"
     FUTILITY = "futility boundary crossed"
     HARM = "harm stop tripped"
-    BREACH = "guardrail breached"
+    BREACH = "a declared limit was broken"
     FINAL = "final look"
     MAXIMUM_DURATION = "maximum duration reached"
     STOPPED_BY_HAND = "stopped by hand"

@@ -36,7 +36,14 @@ def stop_by_hand(
 ) -> Experiment:
     """Stop for an operational reason; unless a boundary was crossed, the verdict is at most INCONCLUSIVE."""
     with act(registry, actor, "stop by hand", experiment) as doing:
-        permit(doing, doing.experiment(seen))
+        current = doing.experiment(seen)
+        permit(doing, current)
+        if current.kind == "canary":
+            doing.object(
+                f"{current.id} is a canary: it serves what its rollout says.",
+                when_possible="never for a canary.",
+                what_to_do="Pause its rollout or roll it back: fairtrial ladder pause, fairtrial ladder rollback.",
+            )
         doing.reason = note_short_reason(doing, reason, "stop by hand")
         doing.refuse_if_objections()
         doing.change_experiment(

@@ -6,6 +6,7 @@ from registry.acts import Act, act
 from registry.database import Registry
 from registry.lifecycle.checks import note_short_reason
 from registry.rollouts.consequences import SERVING
+from registry.rollouts.ending import end_entry
 from registry.rollouts.moving import Movement, perform, seen_rollout
 from registry.rollouts.people import permit_asking, permit_stopping
 from registry.rollouts.records import (
@@ -108,6 +109,7 @@ def _roll_back(doing: Act, rollout: Rollout, reason: str) -> int:
     if rollout.state is RolloutState.PROMOTED:
         moves = {CHAMPION: rollout.champion, CANDIDATE: None}
     movement = Movement("roll back", RolloutState.ROLLED_BACK, aliases=moves)
+    end_entry(doing, rollout, reason)
     return perform(doing, rollout, movement, reason)
 
 

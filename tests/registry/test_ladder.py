@@ -576,3 +576,23 @@ def test_nothing_of_a_running_canary_is_amended(climb: Climb) -> None:
             climb.registry, "mira", canary, plan, lifecycle.Exposure(None), amendment=change
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("stage", "state"), [("in_shadow", "stopped"), ("in_canary", "abandoned"), ("in_ab", "stopped")]
+)
+def test_what_runs_on_a_rung_that_is_rolled_back_ends_with_it(climb: Climb, stage: str, state: str) -> None:
+    rollout = getattr(climb, stage)()
+    entry = climb.at(rollout).entry or ""
+    ladder.roll_back(climb.registry, "oncall", rollout, "Errors rise.")
+    ended = store.show(climb.registry, entry).experiment
+    assert ended.state.value == state
+    assert ended.stopped_by_hand == (state == "stopped")
+    assert verify(climb.registry).ok
+
+
+def test_a_canary_is_stopped_on_its_ladder_only(climb: Climb) -> None:
+    canary = climb.at(climb.in_canary()).canary or ""
+    assert "serves what its rollout says" in refused(
+        lambda: lifecycle.stop_by_hand(climb.registry, "mira", canary, REASON)
+    )
