@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from math import log1p
 
 from experiments.canaries.design import CanaryDesign
@@ -89,11 +90,15 @@ def _somebody(design: CanaryDesign, evidence: CanaryEvidence) -> Check:
 def _days_of_exposures(
     design: CanaryDesign, evidence: CanaryEvidence, begun: Sequence[datetime], at: datetime
 ) -> Check:
-    """Whole days of the canary on which nobody came, between days on which many did."""
-    by_day: dict[int, int] = {}
-    for count in evidence.exposed:
-        by_day[count.day] = by_day.get(count.day, 0) + count.units
-    return _every_day(design, "Exposures of every day", by_day, begun[0], at, least=RARE)
+    """Whole days of a step on which nobody came, though many did on its others; every step has its own share."""
+    checks = []
+    for step, (start, until) in enumerate(pairwise([*begun, at]), start=1):
+        by_day: dict[int, int] = {}
+        for count in evidence.exposed:
+            if count.step == step:
+                by_day[count.day] = by_day.get(count.day, 0) + count.units
+        checks.append(_every_day(design, "Exposures of every day", by_day, start, until, least=RARE))
+    return next((check for check in checks if check.result != "pass"), checks[-1])
 
 
 def _days_of_outcomes(
@@ -122,12 +127,14 @@ def _every_day(
     """Whole UTC days without a row.
 
     Args:
-        least: rows a day on the other whole days below which an empty one may be chance.
+        by_day: rows between the two moments, by day; the first and the last may be parts of one.
+        least: rows a day in the rest of the time below which an empty day may be chance.
     """
     first, end = -(-microseconds(start) // DAY_US), microseconds(until) // DAY_US
     days = range(first, end)
     empty = [day for day in days if not by_day.get(day)]
-    others = sum(by_day.get(day, 0) for day in days) / max(1, len(days) - len(empty))
+    left = (microseconds(until) - microseconds(start)) / DAY_US - len(empty)
+    others = sum(by_day.values()) / left if left > 0 else 0.0
     telling = bool(empty) and others >= least
     result: CheckResult = "pass"
     if telling:
@@ -135,9 +142,9 @@ def _every_day(
     listed = ", ".join(_day(day) for day in empty[:5]) + (", …" if len(empty) > 5 else "")
     detail = f"{len(days)} whole days, each with rows" if days else "no whole day yet"
     if telling:
-        detail = f"none on {listed}; {others:,.0f} a day on the others"
+        detail = f"none on {listed}; {others:,.0f} a day otherwise"
     elif empty:
-        detail = f"none on {listed}, of {others:,.0f} a day on the others: may be chance"
+        detail = f"none on {listed}, of {others:,.0f} a day otherwise: may be chance"
     allowed = "" if design.written.days_without_rows == "hold" else "; declared to be taken for true"
     return Check(
         name=name, result=result, detail=detail, rule=f"no whole day of the canary without rows{allowed}"
