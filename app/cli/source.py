@@ -1,4 +1,4 @@
-"""`source check`: are the logs where the sources file says, with the columns it names, and how far do they reach?"""
+"""`source check`: are the logs where the sources file says, and how far do they reach? `source add`: one more file for a log."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.errors import invalid
+from app.cli.errors import BadUsage, invalid
 from app.cli.examples import examples
 from app.cli.output import AsJson, Cell, Table, answer, figure, note, plain, working
+from app.cli.session import As, opened
 from app.cli.workspace import CatalogueFile, catalogue_in_use, outcomes_file, sources_file
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from app.handing_in import LookedOver
     from experiments.logs.inspection import LogReport, Named, SourceReport
 
 commands = typer.Typer(name="source", help="The logs that experiments are read from.", no_args_is_help=True)
 
 MOST_FILES = 5
 """Files listed in the text; the JSON has them all."""
-
-
-@commands.callback()
-def source() -> None:
-    """Keeps `check` a command of the group while it is the only one."""
 
 
 @commands.command(
@@ -82,6 +79,128 @@ def check(
     failure = None if report.ok else invalid(f"source {chosen}", report.problems)
     document = {"ok": report.ok, "design": None if design is None else str(design), **plain(report)}
     answer(document, lambda: _text(report), as_json=as_json, failure=failure)
+
+
+@commands.command(
+    epilog=examples(
+        "fairtrial source add assignments.csv --log assignments --column unit=user_id",
+        "fairtrial source add assignments.csv --log assignments --commit --as mira --json",
+    )
+)
+def add(
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="A .csv, .csv.gz or .parquet file."),
+    ],
+    log: Annotated[
+        str, typer.Option(help="assignments, exposures or outcomes; of several outcome logs outcomes_1.")
+    ],
+    to: Annotated[
+        str, typer.Option(metavar="NAME", help="The source; a new one begins with its assignments.")
+    ] = "main",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=COLUMN",
+            help="Which column of the file is which; repeatable. Left out, it is found by name; ROLE= maps to none.",
+        ),
+    ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Of a new log: nothing more will come, so it needs no times.")
+    ] = False,
+    commit: Annotated[
+        bool,
+        typer.Option("--commit", help="Add it; without this it is only looked over and nothing is changed."),
+    ] = False,
+    actor: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look a file over as rows of a log, and with --commit add it.
+
+    Told are its schema and counts, of an outcome file nothing else. It is written anew as the log's own kind of file, with the
+    columns that are mapped and no other; who added it, its hash and its rows are in the ledger. Exit code 1 if anything is wrong.
+    """
+    import uuid
+
+    from app.handing_in import HandedIn, look_over
+    from app.handing_in import add as add_file
+    from app.spool import ENDINGS, ending_of
+
+    if ending_of(file.name) is None:
+        raise BadUsage(f"{file.name}: not a kind of file that can be added; allowed: {', '.join(ENDINGS)}")
+    handed = HandedIn(file.resolve(), file.name, log, _mapping(column or []), complete=complete)
+    with opened(actor) as session:
+        with working(f"Reading {file.name}"):
+            found = look_over(session.settings, to, handed)
+        files = 0
+        if commit and found.report.ok:
+            who = session.actor
+            found, files = add_file(
+                session.settings,
+                session.registry,
+                who,
+                to,
+                handed,
+                upload=uuid.uuid4().hex,
+                sha256=found.sha256,
+            )
+        failure = None if found.report.ok else invalid(file.name, found.report.problems)
+        document = {
+            "ok": found.report.ok,
+            "added": bool(files),
+            "source": to,
+            "log": found.target.label,
+            "new": found.target.entry is not None,
+            "sha256": found.sha256,
+            "files": files,
+            "complete_days": found.complete_days,
+            "wanted": found.target.wanted.columns,
+            **plain(found.report),
+        }
+        session.answer(document, _looked_over(to, found, files), as_json=as_json, failure=failure)
+
+
+def _mapping(written: list[str]) -> dict[str, str]:
+    wrong = [one for one in written if "=" not in one]
+    if wrong:
+        raise BadUsage(f"--column: {wrong[0]!r} is not allowed; give ROLE=COLUMN, for example unit=user_id")
+    return {role.strip(): name.strip() for role, _, name in (one.partition("=") for one in written)}
+
+
+def _looked_over(source: str, found: LookedOver, files: int) -> list[str | Table]:
+    report, target = found.report, found.target
+    days = "" if report.days is None else f" on {figure(report.days)} day{'' if report.days == 1 else 's'}"
+    begins = " (a new log)" if target.entry is not None else ""
+    lines: list[str | Table] = [f"{figure(report.rows)} rows{days} for {target.label} of {source}{begins}"]
+    mapped = {one.column: one for one in report.mapped}
+    rows: list[tuple[Cell, ...]] = [
+        (
+            mapped[name].role if name in mapped else "not kept",
+            name,
+            kind,
+            "✕" if name in mapped and mapped[name].problem else "",
+        )
+        for name, kind in report.columns.items()
+    ]
+    lines.append(Table(("field", "column of the file", "type", ""), rows))
+    if report.arms:
+        lines.append(Table(("arm as logged", "rows"), report.arms))
+    if report.preview:
+        lines.append(Table(report.preview_columns, report.preview, "The first rows, unit ids masked"))
+    if report.without_unit:
+        lines.append(f"{figure(report.without_unit)} rows have no unit.")
+    if report.repeated:
+        lines.append(f"{figure(report.repeated)} rows repeat another in all but its value.")
+    if found.complete_days:
+        lines.append(
+            f"{figure(found.complete_days)} of its days are marked complete already; adding rows changes them."
+        )
+    lines += [f"problem  {problem}" for problem in report.problems]
+    if files:
+        lines.append(f"Added, as {figure(files)} file{'' if files == 1 else 's'}. It is in the ledger.")
+    elif report.ok:
+        lines.append("Nothing is wrong with it, and nothing was changed. Add it with --commit.")
+    return lines
 
 
 def _text(report: SourceReport) -> list[str | Table]:

@@ -129,7 +129,7 @@ def _report(engine: DuckDB, opened: OpenedLog, wanted: Wanted, columns: Mapping[
         mapping=mapping,
         mapped=mapped,
         without_unit=rows - units if "unit" in good else 0,
-        repeated=_repeated(engine, opened, good) if rows else 0,
+        repeated=_repeated(engine, opened, good) if rows and "unit" in good else 0,
         days=days,
         arms=arms,
         preview_columns=names,
@@ -162,12 +162,8 @@ def _arms(engine: DuckDB, opened: OpenedLog, arm: str) -> tuple[tuple[str, int],
 
 
 def _repeated(engine: DuckDB, opened: OpenedLog, good: Mapping[str, str]) -> int:
-    keys = [ident(column) for role, column in good.items() if role not in {"value", "recorded_at"}]
-    keys = [
-        key for key in keys if key not in {ident(good[role]) for role in good if role.startswith("wide.")}
-    ]
-    if not keys:
-        return 0
+    alike = (role for role in good if role not in {"value", "recorded_at"} and not role.startswith("wide."))
+    keys = [ident(good[role]) for role in alike]
     grouped = f"SELECT count(*) AS n FROM {opened.sql} GROUP BY {', '.join(keys)}"
     return int(engine.run(Step("repeated", f"SELECT sum(n - 1) FROM ({grouped}) AS alike"))[0][0] or 0)
 
