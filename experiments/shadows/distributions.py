@@ -12,7 +12,7 @@ from experiments.shadows.evidence import AnswerCell, LevelPlaces, ScoreCell, Uni
 from experiments.shadows.percentiles import edges
 from experiments.shadows.quantities import Quantity, Said, label_positive
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import Among, over_units_step, per_unit_step, places, unit_sums
+from experiments.shadows.sums import Among, over_units_step, places, unit_sums
 
 BINS: Final = 10
 MOST_CLASSES: Final = 20
@@ -72,20 +72,9 @@ def score_cells(reading: ShadowReading, found: Scored, among: Among) -> tuple[Sc
 
 def score_bins_by_unit(reading: ShadowReading, found: Scored, among: Among) -> UnitSums:
     """Pairs by bin of either model, by unit: what an interval of the stability index rests on."""
-    bins = len(found.edges) + 1
-    names = [f"{model} {index}" for model in ("champion", "candidate") for index in range(bins)]
-    values = [
-        f"CAST({found.bin_of(value)} = {index} AS INTEGER)"
-        for value in (found.champion, found.candidate)
-        for index in range(bins)
-    ]
-    return _by_unit(
-        reading,
-        "score_psi" if reading.design.task != "regression" else "prediction_psi",
-        names,
-        values,
-        among,
-    )
+    name = "prediction_psi" if reading.design.task == "regression" else "score_psi"
+    bins = [str(index) for index in range(len(found.edges) + 1)]
+    return _by_unit(reading, name, bins, (found.bin_of(found.champion), found.bin_of(found.candidate)), among)
 
 
 def classes_by_unit(reading: ShadowReading, answers: Sequence[AnswerCell], among: Among) -> UnitSums | None:
@@ -93,20 +82,30 @@ def classes_by_unit(reading: ShadowReading, answers: Sequence[AnswerCell], among
     classes = sorted({cell.champion for cell in answers} | {cell.candidate for cell in answers})
     if not 2 <= len(classes) <= MOST_CLASSES:
         return None
-    names = [f"{model} {one}" for model in ("champion", "candidate") for one in classes]
-    values = [
-        f"CAST(CAST({model}_answer AS VARCHAR) = {text(one)} AS INTEGER)"
-        for model in ("champion", "candidate")
-        for one in classes
-    ]
-    return _by_unit(reading, "prediction_psi", names, values, among)
+    said = "CAST(champion_answer AS VARCHAR)", "CAST(candidate_answer AS VARCHAR)"
+    return _by_unit(reading, "prediction_psi", [text(one) for one in classes], said, among)
 
 
 def _by_unit(
-    reading: ShadowReading, name: str, names: Sequence[str], values: Sequence[str], among: Among
+    reading: ShadowReading, name: str, values: Sequence[str], sides: tuple[str, str], among: Among
 ) -> UnitSums:
-    quantity = Quantity(name, tuple(names), tuple(values), (1,) * len(values))
-    reading.engine.run(per_unit_step([quantity], among))
+    """How many pairs of a unit have each value, of the champion's side and then of the candidate's."""
+    wanted = [(side, value) for side in ("champion", "candidate") for value in values]
+    count = "count(CASE WHEN {} THEN 1 END)" if among.by_user else "CASE WHEN {} THEN 1 ELSE 0 END"
+    columns = [
+        f"{count.format(f'{side} = {value}')} AS q0_{place}" for place, (side, value) in enumerate(wanted)
+    ]
+    everything, group = ("count(*)", " GROUP BY unit") if among.by_user else ("1", "")
+    reading.engine.run(
+        Step(
+            "per_unit",
+            f"CREATE OR REPLACE TEMP TABLE per_unit AS SELECT {', '.join(columns)}, {everything} AS q0_{len(wanted)} FROM "
+            f"(SELECT unit, {sides[0]} AS champion, {sides[1]} AS candidate FROM pairs WHERE {among.answered}) AS binned "
+            f"WHERE champion IS NOT NULL AND candidate IS NOT NULL{group}",
+        )
+    )
+    names = tuple(f"{side} {value}" for side, value in wanted)
+    quantity = Quantity(name, names, names, (1,) * len(names))
     return unit_sums(quantity, reading.one(over_units_step(quantity, 0)))
 
 

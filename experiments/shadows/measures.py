@@ -55,7 +55,7 @@ DEFAULT_LOSS: Final[dict[Task, Loss]] = {
 }
 TESTS_OF_CORRECTNESS: Final[dict[str, frozenset[Test]]] = {
     "request": frozenset({"exact", "midp", "tango", "sequence"}),
-    "user": frozenset({"obuchowski", "durkalski", "linearised", "sequence"}),
+    "user": frozenset({"obuchowski", "linearised", "sequence"}),
 }
 TESTS_OF_LOSSES: Final[frozenset[Test]] = frozenset({"linearised", "sequence"})
 

@@ -142,19 +142,26 @@ def level_of(attribute: str) -> str:
 
 
 def per_unit_step(wanted: Sequence[Quantity], among: Among) -> Step:
-    """Every quantity's sums and number of pairs by unit; where the request is the unit, by pair."""
-    columns = []
+    """Every quantity's sums and number of pairs by unit; where the request is the unit, by pair.
+
+    Its numbers are made once per pair (``said``), then kept where none of them is missing.
+    """
+    said, columns = [], []
     for index, one in enumerate(wanted):
-        counts = " AND ".join([among.counted(one), *(f"({value}) IS NOT NULL" for value in one.values)])
-        for place, value in enumerate((*one.values, "1")):
-            term = f"CASE WHEN {counts} THEN {value} ELSE 0 END"
+        own = [f"v{index}_{place}" for place in range(len(one.values))]
+        said += [f"{value} AS {column}" for value, column in zip(one.values, own, strict=True)]
+        said.append(f"{among.counted(one)} AS counted{index}")
+        counts = " AND ".join([f"counted{index}", *(f"{column} IS NOT NULL" for column in own)])
+        for place, column in enumerate([*own, "1"]):
+            term = f"CASE WHEN {counts} THEN {column} ELSE 0 END"
             columns.append(
                 f"sum({term}) AS q{index}_{place}" if among.by_user else f"{term} AS q{index}_{place}"
             )
     group = " GROUP BY unit" if among.by_user else ""
     return Step(
         "per_unit",
-        f"CREATE OR REPLACE TEMP TABLE per_unit AS SELECT {', '.join(columns)} FROM pairs WHERE {among.paired}{group}",
+        f"CREATE OR REPLACE TEMP TABLE per_unit AS SELECT {', '.join(columns)} FROM (SELECT unit, {', '.join(said)} FROM pairs "
+        f"WHERE {among.paired}) AS said{group}",
     )
 
 
@@ -190,17 +197,19 @@ def unit_sums(
 
 def level_step(quantity: Quantity, attribute: str, among: Among) -> Step:
     """The sums of one quantity over units at every level of an attribute."""
-    counts = " AND ".join([among.counted(quantity), *(f"({value}) IS NOT NULL" for value in quantity.values)])
-    columns = [f"v{place}" for place in range(len(quantity.values) + 1)]
-    terms = zip((*quantity.values, "1"), columns, strict=True)
+    own = [f"v{place}" for place in range(len(quantity.values))]
+    said = ", ".join(f"{value} AS {column}" for value, column in zip(quantity.values, own, strict=True))
+    columns = [f"q{place}" for place in range(len(own) + 1)]
+    terms = zip((*own, "1"), columns, strict=True)
     inner = ", ".join(
-        f"sum({value}) AS {column}" if among.by_user else f"{value} AS {column}" for value, column in terms
+        f"sum({term}) AS {column}" if among.by_user else f"{term} AS {column}" for term, column in terms
     )
     group = " GROUP BY level, unit" if among.by_user else ""
     return Step(
         "levels_over_units",
-        f"SELECT level, {_over_units(columns)} FROM (SELECT {level_of(attribute)} AS level, {inner} FROM pairs "
-        f"WHERE {counts}{group}) AS by_unit GROUP BY level ORDER BY level",
+        f"SELECT level, {_over_units(columns)} FROM (SELECT level, {inner} FROM (SELECT unit, {level_of(attribute)} AS level, "
+        f"{said} FROM pairs WHERE {among.counted(quantity)}) AS said WHERE {' AND '.join(f'{c} IS NOT NULL' for c in own)}"
+        f"{group}) AS by_unit GROUP BY level ORDER BY level",
     )
 
 

@@ -19,7 +19,7 @@ from experiments.forms.spellings import Column, Count, Frozen, Name, Number, Pro
 
 Task = Literal["binary", "multiclass", "regression", "ranking"]
 Loss = Literal["correctness", "absolute_error", "squared_error", "log_loss", "score"]
-Test = Literal["exact", "midp", "tango", "obuchowski", "durkalski", "linearised", "sequence"]
+Test = Literal["exact", "midp", "tango", "obuchowski", "linearised", "sequence"]
 Limited = Literal[
     "latency_p50",
     "latency_p95",

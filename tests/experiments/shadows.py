@@ -140,7 +140,7 @@ class Traffic:
                 )
             )
         labels = pd.DataFrame(
-            {"request": request, "label": label.astype(int), "labelled_at": at + pd.Timedelta("1d")}
+            {"request": request, "label": label.astype(int), "labelled_at": at + pd.Timedelta(days=1)}
         )
         return {"predictions": pd.concat(rows, ignore_index=True), "labels": labels}
 

@@ -17,7 +17,14 @@ STATES = [
 EVERY = [
     Findings(*values)
     for values in product(
-        (True, False), (True, False), PrimaryState, STATES, STATES, (True, False), (True, False), (True, False)
+        (True, False),
+        (True, False),
+        PrimaryState,
+        STATES,
+        STATES,
+        (True, False),
+        (True, False),
+        (True, False),
     )
 ]
 
