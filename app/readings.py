@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.readouts.readout import CheckResult, Comparison, VerdictCode
+from experiments.readouts.readout import CheckResult, Comparison
 
 Tone = Literal["good", "bad", "open", "warning", "plain"]
 
@@ -65,9 +65,11 @@ _RESULTS: dict[CheckResult, tuple[str, str, Tone]] = {
     "not applicable": ("Not applicable", "", "plain"),
 }
 
-_VERDICTS: dict[VerdictCode, tuple[str, Tone]] = {
+_VERDICTS: dict[str, tuple[str, Tone]] = {
     "SHIP": ("✓", "good"),
     "DO NOT SHIP": ("✕", "bad"),
+    "PASS": ("✓", "good"),
+    "DO NOT PASS": ("✕", "bad"),
     "INCONCLUSIVE": ("?", "open"),
     "INVALID": ("!", "warning"),
     "CONTINUE": ("…", "plain"),
@@ -94,7 +96,8 @@ def check_reading(result: CheckResult) -> Reading:
     return Reading(words, icon, _ICONS[tone][1], tone)
 
 
-def verdict_reading(code: VerdictCode) -> Reading:
+def verdict_reading(code: str) -> Reading:
+    """How a verdict is shown: of an A/B, a shadow or a canary."""
     icon, tone = _VERDICTS[code]
     return Reading(code, icon, _ICONS[tone][1], tone)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from experiments.readouts.readout import VerdictCode
 from registry.database import Registry
 from registry.records import Experiment
 from registry.store import Dossier, list_experiments, words_of
@@ -36,7 +35,7 @@ class Standing:
     sha256: str
     registered_at: datetime | None
     released_at: datetime | None
-    verdict: VerdictCode | None
+    verdict: str | None
     revision: int
 
     @property

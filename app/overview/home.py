@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from app.overview.listing import state_words
 from app.overview.needs import Need, needs_of
-from experiments.readouts.readout import VerdictCode
 from registry.actors import Person
 from registry.portfolio import Found, Portfolio
 from registry.records import Experiment, Label, State, Verdict
@@ -60,7 +59,7 @@ class Release:
     at: datetime
     experiment: str
     title: str
-    verdict: VerdictCode
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from app.formats import count, instant, share
 from app.readings import verdict_reading
-from experiments.readouts.readout import VerdictCode
 from registry.lifecycle.states import CLOSED
 from registry.portfolio import Portfolio
 from registry.records import Experiment, State
@@ -105,7 +104,7 @@ class Listed:
     comes_next: str
     health: str | None
     amendments: int
-    verdict: VerdictCode | None
+    verdict: str | None
     labels: tuple[str, ...]
     changed_at: datetime
 
