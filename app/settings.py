@@ -24,6 +24,7 @@ DEFAULTS: Mapping[str, str] = {
     "catalogue": "metrics.yaml",
     "sources": "sources.yaml",
     "outcomes": "outcomes.yaml",
+    "predictions": "predictions.yaml",
     "registry": ".fairtrial/registry.db",
     "refresh": "6h",
     "looks": "system",
@@ -52,6 +53,7 @@ class Settings:
         catalogue: the metric catalogue.
         sources: the sources file: assignments and exposures.
         outcomes: the outcomes file, which only what opens a look loads.
+        predictions: the predictions file of shadows (answers and labels), which only what opens a look loads.
         registry: URL of the registry, ``sqlite:///path`` or ``postgresql://user@host/name``.
         one_person: id of the one person who holds every role; None in a team.
         clock: the moment at which a simulated clock stands; None for the machine's clock.
@@ -67,6 +69,7 @@ class Settings:
     catalogue: Path
     sources: Path
     outcomes: Path
+    predictions: Path
     registry: str
     one_person: str | None = None
     clock: datetime | None = None
@@ -117,6 +120,7 @@ def load_settings(start: Path | None = None, environment: Mapping[str, str] | No
         read["catalogue"],
         read["sources"],
         read["outcomes"],
+        read["predictions"],
         read["registry"],
         read["one_person"],
         read["clock"],
@@ -230,6 +234,7 @@ _READERS: Mapping[str, Callable[[Any, Path], Any]] = {
     "catalogue": _file,
     "sources": _file,
     "outcomes": _file,
+    "predictions": _file,
     "registry": _registry,
     "one_person": _one_person,
     "clock": _clock,

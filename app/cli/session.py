@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from experiments.designs.design import Design
     from experiments.logs.sources import OutcomeSources, Sources
+    from experiments.shadows.logs import PredictionSources
     from registry.database import Registry
     from registry.store import Dossier
 
@@ -101,6 +102,13 @@ class Session:
         outcomes = self.outcomes
         named = design.written.source in outcomes.by_name
         return outcomes if named and outcomes_begun(design, outcomes) else None
+
+    @property
+    def predictions(self) -> PredictionSources:
+        """What the models of a shadow answered, and the labels: for what opens its look, and for what asks how far it is."""
+        from experiments.shadows.logs import load_prediction_sources
+
+        return load_prediction_sources(self.settings.predictions)
 
     @property
     def extracts(self) -> Path:
