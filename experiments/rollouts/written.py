@@ -6,7 +6,6 @@ themselves are registered designs of their own; they may be named here, or when 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -79,7 +78,7 @@ class RiskBudget(Frozen):
 
     share: Share = Field(
         gt=0,
-        le=Fraction(1, 2),
+        le=0.5,
         description="of all units, that the canary may serve the candidate: 25%",
     )
     units: Count | None = Field(
