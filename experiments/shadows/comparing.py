@@ -177,8 +177,11 @@ def shown(
     )
 
 
+def nothing(why: str, test: DeclaredTest) -> PairedResult:
+    """The result of a test of which there is nothing; it never passes."""
+    return PairedResult("fixed", "not computed", test, 0, None, None, None, None, None, False, False, why)
+
+
 def unmeasured(design: ShadowDesign, subject: Subject, why: str) -> PairedComparison:
-    """A declared comparison of which there is nothing; it never passes."""
-    test = DeclaredTest(0.025, 1)
-    nothing = PairedResult("fixed", "not computed", test, 0, None, None, None, None, None, False, False, why)
-    return shown(design, subject, nothing, (None, None), 0)
+    """A declared comparison of which there is nothing."""
+    return shown(design, subject, nothing(why, DeclaredTest(0.025, 1)), (None, None), 0)

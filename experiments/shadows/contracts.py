@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.forms.problems import Invalid, Problem, unknown_name
-from experiments.logs.contracts import INTEGERS, _Columns, _us, is_number
+from experiments.logs.contracts import INTEGERS, _Columns, is_number
 from experiments.logs.engines.duckdb import OpenedLog
 from experiments.logs.sql import ident, text, texts
 from experiments.shadows.design import ShadowDesign
@@ -133,6 +133,18 @@ def scaled(column: str, kind: str, decimals: int) -> str:
     return f"CAST({column} AS BIGINT) * {factor}"
 
 
+def us(column: str | None, opened: OpenedLog) -> str:
+    """Microseconds since 1970; 0 for a log without times."""
+    if column is None:
+        return "0"
+    kind = opened.types[column]  # DuckDB takes no microseconds of a zoned nanosecond, which pandas writes
+    return (
+        f"epoch_us(CAST({ident(column)} AS TIMESTAMPTZ))"
+        if kind == "TIMESTAMPTZ_NS"
+        else f"epoch_us({ident(column)})"
+    )
+
+
 def flag(column: str, kind: str) -> str:
     """Whether a model failed: true, a number other than 0, or any words of an error."""
     if kind == "BOOLEAN":
@@ -204,7 +216,7 @@ def _side_of(
         "NULL AS unit"
         if one.log.columns.unit is None
         else f"{_cast(one.log.columns.unit, one.opened, typed.unit)} AS unit",
-        f"{_us(answers.scored_at)} AS scored_us",
+        f"{us(answers.scored_at, one.opened)} AS scored_us",
         *side_values(one, answers, typed, content=content),
         *(f"{ident(one.log.attributes[name])} AS {ident('attribute ' + name)}" for name in attributes),
     ]
@@ -217,7 +229,7 @@ def _side_of(
     if bounds.timed:
         where.append(f"{ident(answers.scored_at or '')} IS NOT NULL")
         if bounds.until_us is not None:
-            where.append(f"{_us(answers.scored_at)} < {bounds.until_us}")
+            where.append(f"{us(answers.scored_at, one.opened)} < {bounds.until_us}")
     return f"SELECT {', '.join(parts)} FROM {one.opened.sql} WHERE {' AND '.join(where)}"
 
 
@@ -261,7 +273,7 @@ def labels_of(opened: OpenedLog, log: LabelLog, typed: Typed, until_us: int | No
     columns = log.columns
     parts = [
         f"{_cast(columns.request, opened, typed.request)} AS request",
-        f"{_us(columns.labelled_at)} AS labelled_us",
+        f"{us(columns.labelled_at, opened)} AS labelled_us",
     ]
     if content:
         kind = opened.types[columns.label]
@@ -270,7 +282,7 @@ def labels_of(opened: OpenedLog, log: LabelLog, typed: Typed, until_us: int | No
     if columns.labelled_at is not None:
         where.append(f"{ident(columns.labelled_at)} IS NOT NULL")
         if until_us is not None:
-            where.append(f"{_us(columns.labelled_at)} < {until_us}")
+            where.append(f"{us(columns.labelled_at, opened)} < {until_us}")
     return f"SELECT {', '.join(parts)} FROM {opened.sql} WHERE {' AND '.join(where)}"
 
 

@@ -9,7 +9,7 @@ from analysis.multiplicity import adjust
 from analysis.paired import DeclaredTest, PairedResult, heterogeneity_of_estimates, mcnemar
 from experiments.readouts.deciding import MARGIN_WORDS, NON_INFERIORITY, STATE_WORDS
 from experiments.readouts.verdict import PrimaryState
-from experiments.shadows.comparing import ShadowTests, Subject, shown, state_of, unmeasured
+from experiments.shadows.comparing import ShadowTests, Subject, nothing, shown, state_of, unmeasured
 from experiments.shadows.design import SegmentRule
 from experiments.shadows.evidence import ContentEvidence, RightAndWrong
 from experiments.shadows.readout import PairedComparison, Quality, SegmentReport
@@ -21,8 +21,7 @@ class JudgedPrimary:
 
     comparison: PairedComparison
     state: PrimaryState
-    test: DeclaredTest
-    result: PairedResult | None = None
+    result: PairedResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def judge_primary(tests: ShadowTests, content: ContentEvidence) -> JudgedPrimary
     sums = content.quantity(primary.measure.name)
     if sums is None or sums.pairs == 0:
         why = f"no labelled pair says the {primary.measure.words} of both models"
-        return JudgedPrimary(unmeasured(design, subject, why), PrimaryState.MISSING, test)
+        return JudgedPrimary(unmeasured(design, subject, why), PrimaryState.MISSING, nothing(why, test))
     counted = content.table() if primary.measure.name == "correctness" else None
     table = None if counted is None else counted.table
     result = tests.ask(tests.of_primary(sums, table), test)
@@ -67,7 +66,7 @@ def judge_primary(tests: ShadowTests, content: ContentEvidence) -> JudgedPrimary
     state = _state_of_primary(tests, result)
     words = STATE_WORDS[state] if primary.margin is None else MARGIN_WORDS[state_of(result)]
     found = shown(design, subject, result, (sums.mean("champion"), sums.mean("candidate")), sums.pairs, words)
-    return JudgedPrimary(found.model_copy(update={"mde": primary.mde}), state, test, result)
+    return JudgedPrimary(found.model_copy(update={"mde": primary.mde}), state, result)
 
 
 def _state_of_primary(tests: ShadowTests, result: PairedResult) -> PrimaryState:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis.guardrails import GuardrailState
+from analysis.paired import PairedResult
 from experiments.readouts.context import Context, versions
 from experiments.readouts.judgement import failed_of
 from experiments.readouts.paths import going_on
@@ -171,8 +172,10 @@ def _judged(
 
 def _paths(tests: ShadowTests, judged: Judged) -> list[SequentialPath]:
     """Everything that decides over the looks taken, the primary first; nothing with a single look."""
-    compared = [(judged.primary.comparison, judged.primary.result)]
-    compared += [(one.comparison, one.result) for one in judged.limits]
+    compared: list[tuple[PairedComparison, PairedResult | None]] = [
+        (judged.primary.comparison, judged.primary.result),
+        *((one.comparison, one.result) for one in judged.limits),
+    ]
     for segment in judged.segments:
         compared += zip(segment.report.comparisons, segment.results, strict=False)
     paths = [path_of(tests, found, result) for found, result in compared if result is not None]

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from experiments.logs.contracts import _us as us
 from experiments.logs.sql import Step, ident
-from experiments.shadows.contracts import Bounds, OpenedPredictions, Typed, flag, side_values
+from experiments.shadows.contracts import Bounds, OpenedPredictions, Typed, flag, side_values, us
 from experiments.shadows.logs import AnswerColumns
 
 BOTH: Final = 0
@@ -168,14 +167,14 @@ def wide_rows(
         ]
         parts += [
             f"{' OR '.join(there) or 'FALSE'} AS {model}_there",
-            f"{us(answers.scored_at)} AS {model}_us",
+            f"{us(answers.scored_at, one.opened)} AS {model}_us",
             *side_values(one, answers, typed, content=content, prefix=f"{model}_"),
         ]
         times.append(answers.scored_at)
     parts += [f"{ident(one.log.attributes[name])} AS {ident('attribute ' + name)}" for name in attributes]
     where = [f"{ident(columns.request)} IS NOT NULL"]
     if bounds.timed:
-        at = f"coalesce({', '.join(us(time) for time in dict.fromkeys(times))})"
+        at = f"coalesce({', '.join(us(time, one.opened) for time in dict.fromkeys(times))})"
         where.append(f"{at} IS NOT NULL")
         if bounds.until_us is not None:
             where.append(f"{at} < {bounds.until_us}")

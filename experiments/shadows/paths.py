@@ -16,9 +16,9 @@ from experiments.shadows.readout import PairedComparison
 
 
 def path_of(tests: ShadowTests, found: PairedComparison, result: PairedResult) -> SequentialPath | None:
-    """One comparison over the looks so far; None with a single look, or where the number has no test at a null."""
+    """One comparison over the looks so far; None with a single look, or of a limit that has no test at a null."""
     stopping = tests.design.stopping
-    if tests.rule == "fixed" or result.z is None:
+    if tests.rule == "fixed" or (result.z is None and found.role != "primary"):
         return None
     test, bounds = result.test, None
     planned: tuple[PlannedLook, ...] = ()

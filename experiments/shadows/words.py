@@ -176,7 +176,7 @@ def limits_of(design: ShadowDesign, pairing: PairingReport, look: Look) -> tuple
             f"{words.count(pairing.answered - pairing.labelled)} mature pairs have no label and are not judged; whether they are "
             "like the others was not tested."
         )
-    if look.short:
+    if look.short and look.final:
         found.append(
             "It was read with fewer labelled units than planned, so a true difference may have been missed."
         )
