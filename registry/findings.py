@@ -204,6 +204,7 @@ class LogFound(Part):
     arms: tuple[NamedFound, ...]
     events: tuple[EventFound, ...]
     further_names: int
+    unit_example: str | None
     quality: QualityFound | None
 
 

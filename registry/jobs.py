@@ -29,6 +29,7 @@ __all__ = [
     "Job",
     "JobState",
     "Kind",
+    "asked_by",
     "cancel",
     "find",
     "jobs_of",
@@ -185,6 +186,14 @@ def jobs_of(registry: Registry, entity: str, limit: int = 50) -> tuple[Job, ...]
     """The jobs of an experiment or a source, newest first."""
     query = select(jobs).where(jobs.c.entity == entity).order_by(jobs.c.id.desc()).limit(limit)
     with registry.reading() as connection:
+        return tuple(job_from(row) for row in connection.execute(query).mappings())
+
+
+def asked_by(registry: Registry, person: str, kind: Kind | str, limit: int = 20) -> tuple[Job, ...]:
+    """The jobs of a kind that somebody asked for, newest first."""
+    mine = (jobs.c.requested_by == person, jobs.c.kind == Kind(kind).value)
+    with registry.reading() as connection:
+        query = select(jobs).where(*mine).order_by(jobs.c.id.desc()).limit(limit)
         return tuple(job_from(row) for row in connection.execute(query).mappings())
 
 

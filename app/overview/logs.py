@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.formats import count, instant
+from app.formats import NOTHING, count, instant
+from app.overview.example_logs import PURPOSES
+from app.overview.quality import day, span
+from experiments.logs.quality import Arrivals, Day, Quality
 from experiments.logs.sources import AssignmentLog, ExposureLog, Log, Source, Sources
 
 OPEN = "open: assignments and exposures are no outcomes"
 CLOSED = "closed to the app; read only by the worker, at a declared look"
-
-PURPOSES = {
-    "assignments": "who was assigned to which arm, and when",
-    "exposures": "when the arms could first differ for a unit",
-    "outcomes": "what happened to the units afterwards",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,8 @@ class MappedLog:
         counts: rows, files and times in words; empty before a check.
         events: names of events the worker saw, with their first and last times, arms pooled; outcome logs only. How many
             there were is left out: over the number of units it would be the pooled outcome.
+        quality: how the log comes in; None before a check.
+        complete_to: up to when it was complete at the last check; None where nothing more comes, or it is unknown.
     """
 
     name: str
@@ -55,6 +54,16 @@ class MappedLog:
     columns: tuple[Column, ...]
     counts: tuple[tuple[str, str], ...]
     events: tuple[tuple[str, str, str], ...] = ()
+    quality: Quality | None = None
+    complete_to: datetime | None = None
+
+    @property
+    def last_day(self) -> str:
+        """``1 310 on 9 Nov 2026``; nothing where rows by day are not told."""
+        if self.quality is None or not self.quality.days:
+            return NOTHING
+        last = self.quality.days[-1]
+        return f"{count(last.rows)} on {day(last.day)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class MappedSource:
     ok: bool | None
     problems: tuple[str, ...]
     reach: str
+    complete_to: datetime | None = None
 
     @property
     def standing(self) -> str:
@@ -82,6 +92,19 @@ class MappedSource:
             return "not checked yet"
         n = len(self.problems)
         return "✓ no problem found" if self.ok else f"✕ {count(n)} problem{'' if n == 1 else 's'}"
+
+    @property
+    def behind(self) -> str:
+        """How far its logs were behind at the last check, together."""
+        if self.checked_at is None or self.complete_to is None:
+            return NOTHING
+        return span(self.checked_at - self.complete_to)
+
+    @property
+    def last_time(self) -> str:
+        """When the newest row of any log is from."""
+        times = [words for log in self.logs for what, words in log.counts if what == "Last time"]
+        return ", ".join(dict.fromkeys(times)) if len(set(times)) == 1 else NOTHING
 
 
 def mapped_sources(
@@ -118,6 +141,7 @@ def _mapped(
         ok=None if found is None else bool(found["ok"]),
         problems=() if found is None else tuple(found["problems"]),
         reach="" if found is None else _reach(found),
+        complete_to=None if found is None else _moment(found["watermark"]),
     )
 
 
@@ -145,7 +169,17 @@ def _log(label: str, log: Log, found: Mapping[str, Any] | None) -> MappedLog:
         )
         for role, name in _roles(log)
     ]
-    return MappedLog(label, PURPOSES[label], OPEN, _place(log), tuple(columns), _counts(found))
+    purpose = PURPOSES["exposures"] if label == "exposures" else PURPOSES["assignments"]
+    return MappedLog(
+        label,
+        purpose,
+        OPEN,
+        _place(log),
+        tuple(columns),
+        _counts(found),
+        quality=_quality(found),
+        complete_to=None if found is None else _moment(found["watermark"]),
+    )
 
 
 def _outcomes(label: str, found: Mapping[str, Any]) -> MappedLog:
@@ -154,14 +188,34 @@ def _outcomes(label: str, found: Mapping[str, Any]) -> MappedLog:
         for one in found["mapped"]
     ]
     events = tuple((one["name"], _time(one["first"]), _time(one["last"])) for one in found["events"])
+    quality = _quality(found)
     return MappedLog(
         label,
         PURPOSES["outcomes"],
         CLOSED,
         found["place"],
         tuple(columns),
-        _counts(found, rows=False),
+        _counts(found, rows=quality is not None and bool(quality.days)),
         events,
+        quality,
+        _moment(found["watermark"]),
+    )
+
+
+def _quality(found: Mapping[str, Any] | None) -> Quality | None:
+    """As the worker left it; a check from before it was looked at has none."""
+    known = None if found is None else found.get("quality")
+    if known is None:
+        return None
+    late = known["arrivals"]
+    return Quality(
+        days=tuple(Day(_known(one["day"]), one["rows"]) for one in known["days"]),
+        no_days=known["no_days"],
+        arrivals=Arrivals(tuple(late["shares"]), _moment(late["before"]), late["not_computed"]),
+        matched_share=known["matched_share"],
+        no_match=known["no_match"],
+        repeated_share=known["repeated_share"],
+        early_share=known["early_share"],
     )
 
 
@@ -191,9 +245,19 @@ def _counts(found: Mapping[str, Any] | None, *, rows: bool = True) -> tuple[tupl
     if found["without_unit"] and rows:
         known.append(("Rows without a unit", count(found["without_unit"])))
     known += [("First time", _time(found["first"])), ("Last time", _time(found["last"]))]
+    if found.get("unit_example"):
+        known.append(("A unit id, masked", found["unit_example"]))
     arms = ", ".join(f"{arm['name']} {count(arm['rows'])}" for arm in found["arms"])
     return (*known, *((("Rows by arm as logged", arms),) if arms else ()))
 
 
-def _time(moment: str | datetime | None) -> str:
-    return instant(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
+def _time(moment: str | None) -> str:
+    return instant(_moment(moment))
+
+
+def _moment(moment: str | None) -> datetime | None:
+    return None if moment is None else _known(moment)
+
+
+def _known(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)

@@ -13,6 +13,7 @@ from datetime import datetime
 from experiments.forms.problems import Invalid, Path, Problem, unknown_name
 from experiments.logs.contracts import TIMES, is_number
 from experiments.logs.engines.duckdb import DuckDB, OpenedLog
+from experiments.logs.masking import masked
 from experiments.logs.quality import Quality, quality_of
 from experiments.logs.sources import (
     AssignmentLog,
@@ -74,6 +75,7 @@ class LogReport:
         arms: rows of an assignment log by arm as logged.
         events: rows of an outcome log by event, arms pooled.
         further_names: arms or events beyond those listed.
+        unit_example: one unit id, masked; none of an outcome log.
         quality: how the log comes in; None where it cannot be read.
     """
 
@@ -91,6 +93,7 @@ class LogReport:
     arms: tuple[Named, ...] = ()
     events: tuple[Named, ...] = ()
     further_names: int = 0
+    unit_example: str | None = None
     quality: Quality | None = None
 
 
@@ -190,6 +193,8 @@ def _report(engine: DuckDB, opened: OpenedLog, log: Log, assigned: tuple[OpenedL
         first=first,
         last=last,
     )
+    if isinstance(log, AssignmentLog | ExposureLog) and "columns.unit" in good:
+        report = replace(report, unit_example=_example(engine, opened, good["columns.unit"]))
     if isinstance(log, AssignmentLog) and "columns.arm" in good:
         names, further = _rows_by(engine, opened, good["columns.arm"], None)
         report = replace(report, arms=names, further_names=further)
@@ -267,6 +272,13 @@ def _rows_by(
         for name, n, first, last in found[:MOST_NAMES]
     )
     return names, max(0, len(found) - MOST_NAMES)
+
+
+def _example(engine: DuckDB, opened: OpenedLog, unit: str) -> str | None:
+    """A unit id as it is logged, masked."""
+    known = f"{ident(unit)} IS NOT NULL"
+    found = engine.run(Step("example", f"SELECT {ident(unit)} FROM {opened.sql} WHERE {known} LIMIT 1"))
+    return masked(found[0][0]) if found else None
 
 
 def _present(engine: DuckDB, opened: OpenedLog, wide: Mapping[str, str]) -> tuple[Named, ...]:

@@ -17,13 +17,12 @@ from experiments.forms.problems import Invalid, Problem
 from experiments.logs.contracts import UNKNOWN_ARM
 from experiments.logs.engines.duckdb import DuckDB, OpenedLog
 from experiments.logs.inspection import MappedColumn
+from experiments.logs.masking import masked
 from experiments.logs.sources import Log, Place
 from experiments.logs.sql import Step, ident
 from experiments.logs.upload_columns import ROLES, TIME_OF, LogKind, Wanted, mapped_column, proposed
 
 PREVIEW_ROWS: Final = 20
-HIDDEN: Final = "•"
-
 NO_HEADER: Final = "the first line seems to hold values; write the names of the columns on a line above them"
 
 
@@ -78,13 +77,6 @@ def inspect_upload(
 def as_log(file: FilePath, format: Literal["csv", "parquet"]) -> Log:
     """A single file as a log, whatever its folder's names look like."""
     return Log(files=file.name, format=format, hive=False)
-
-
-def masked(value: Any) -> str:
-    """A unit id as its first two characters at most; of a short one less."""
-    text = str(value)
-    shown = text[: min(2, len(text) // 3)]
-    return shown + HIDDEN * min(6, max(3, len(text) - len(shown)))
 
 
 def _report(engine: DuckDB, opened: OpenedLog, wanted: Wanted, columns: Mapping[str, str]) -> UploadReport:

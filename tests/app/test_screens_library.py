@@ -1,4 +1,4 @@
-"""The list, metrics, data sources, audit log and help: the right rows, filters in the address, words that cannot drift."""
+"""The list, metrics, audit log and help: the right rows, filters in the address, words that cannot drift."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from app.cli.session import open_workspace_registry
 from app.overview.catalogue import described, gone
 from app.overview.glossary import HELD, STATES, TERMS, VERDICTS, roles, states
 from app.overview.listing import Filters, as_csv, listed
-from app.overview.logs import CLOSED
 from app.overview.trail import as_jsonl
 from app.screens import pieces
 from app.settings import load_settings
@@ -116,6 +115,14 @@ def test_a_title_is_no_markup(at):
     assert listed(found, Filters(text="small"))[0].id == ID
 
 
+def _work(folder: Path, kind: str, entity: str) -> None:
+    from registry import jobs
+
+    with open_workspace_registry(load_settings(folder)) as registry:
+        jobs.request(registry, "mira", kind, entity)
+    Worker(folder).run(once=True)
+
+
 # Metrics
 
 
@@ -164,57 +171,6 @@ def test_a_broken_catalogue_is_said_in_words(at):
     at("running")
     Path("metrics.yaml").write_text("metrics: [{name: x}]\n", encoding="utf-8")
     assert "This page cannot be shown" in visit("metrics").error[0].value
-
-
-# Data sources
-
-
-def _work(folder: Path, kind: str, entity: str) -> None:
-    from registry import jobs
-
-    with open_workspace_registry(load_settings(folder)) as registry:
-        jobs.request(registry, "mira", kind, entity)
-    Worker(folder).run(once=True)
-
-
-def test_a_source_is_checked_by_the_worker_and_shown_without_a_value(at):
-    life = at("running")
-    before = visit("sources")
-    assert "not checked yet" in sent(before)
-    asked = pressed(before, "Check the logs of main")
-    assert "Waiting for a worker" in sent(asked)
-    Worker(life.folder).run(once=True)
-    after = visit("sources")
-    said = sent(after)
-    assert "no problem found" in said
-    assert CLOSED in said
-    logs = after.table[0].value.set_index("Log")
-    assert list(logs.index) == ["assignments", "outcomes\\_0"]
-    assert "Rows by arm as logged" in said
-    assert "Event (arms pooled)" in said
-
-
-def test_what_is_wrong_with_a_source_is_said_in_words(at):
-    life = at("running")
-    text = Path("sources.yaml").read_text(encoding="utf-8").replace("arm: arm", "arm: variant")
-    Path("sources.yaml").write_text(text, encoding="utf-8")
-    _work(life.folder, "source-check", "main")
-    (said,) = [error.value for error in visit("sources").error]
-    assert "variant" in said
-
-
-def test_somebody_who_may_not_check_a_source_is_told_whom_to_ask(at):
-    at("running")
-    refused = pressed(visit("sources", "dan"), "Check the logs of main")
-    assert "may check a source" in refused.error[0].value
-
-
-def test_without_a_sources_file_there_is_an_example_to_download(at):
-    at("running")
-    Path("sources.yaml").unlink()
-    shown = visit("sources")
-    assert "There is no sources file yet" in shown.info[0].value
-    assert [button.label for button in shown.download_button] == ["Download an example sources file"]
 
 
 # Audit log

@@ -10,6 +10,7 @@ import pytest
 
 from experiments.forms.problems import Invalid
 from experiments.logs.inspection import inspect_source
+from experiments.logs.masking import masked
 from experiments.logs.placing import (
     Target,
     days_marked_complete,
@@ -29,7 +30,7 @@ from experiments.logs.sources import (
     parse_outcome_sources,
     parse_sources,
 )
-from experiments.logs.upload import NO_HEADER, UploadReport, inspect_upload, masked
+from experiments.logs.upload import NO_HEADER, UploadReport, inspect_upload
 
 SECRET = 7351.846193
 
