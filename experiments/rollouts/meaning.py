@@ -9,6 +9,7 @@ from experiments.designs.written import WrittenDesign
 from experiments.forms.drafts import as_far_as_readable
 from experiments.forms.problems import unknown_name
 from experiments.forms.validation import Finding
+from experiments.rollouts.routing import LARGEST_SHARE
 from experiments.rollouts.written import WrittenRollout
 
 PREFIX: Final = {"shadow": "SHD-", "canary": "CAN-", "ab": "EXP-"}
@@ -27,7 +28,7 @@ FIXED: Final = {
 
 def rollout_findings(rollout: WrittenRollout) -> Iterator[Finding]:
     """Every problem of meaning in a rollout, or in the readable part of a draft of one."""
-    for check in (versions, left_out, registered, kept_units, ab_design, people):
+    for check in (versions, left_out, registered, kept_units, ab_design, budget, people):
         yield from as_far_as_readable(check(rollout))
 
 
@@ -83,6 +84,15 @@ def ab_design(rollout: WrittenRollout) -> Iterator[Finding]:
             yield ("rungs", "ab", "design", name), f"is given by the rollout: {FIXED[name]}; leave it out"
         elif name not in fields:
             yield ("rungs", "ab", "design", name), unknown_name(name, fields, "a field of a design")
+
+
+def budget(rollout: WrittenRollout) -> Iterator[Finding]:
+    share = rollout.risk_budget.share
+    if not 0 < share <= LARGEST_SHARE:
+        yield (
+            ("risk_budget", "share"),
+            f"{float(share):.4g} is not allowed; control is as large as the candidate, so give more than 0 and at most 0.5",
+        )
 
 
 def people(rollout: WrittenRollout) -> Iterator[Finding]:

@@ -77,9 +77,7 @@ class RiskBudget(Frozen):
     """How much may be put at risk before an A/B has shown the candidate better."""
 
     share: Share = Field(
-        gt=0,
-        le=0.5,
-        description="of all units, that the canary may serve the candidate: 25%",
+        description="of all units, that the canary may serve the candidate: 25%; at most 50%",
     )
     units: Count | None = Field(
         default=None,
