@@ -133,6 +133,13 @@ def written_plans(registry: Registry, only: Sequence[str]) -> dict[str, str]:
         return {row.id: row.body for row in rows}
 
 
+def last_simulations(registry: Registry, only: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """What the last simulation of each of these experiments' designs found, by id; no data were read for it."""
+    with registry.reading() as connection:
+        found = _last_found(connection, Kind.SIMULATE, list(only))
+    return {experiment: one.result for experiment, one in found.items()}
+
+
 def entities_and_acts(registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """What the ledger speaks of, who acts in it and which acts it knows: what it can be searched by."""
     with registry.reading() as connection:

@@ -9,6 +9,7 @@ import typer
 
 from app.cli.errors import BadUsage, Refusal
 from app.cli.examples import examples
+from app.cli.metric import unverified_metrics
 from app.cli.output import AsJson, Cell, Table, answer, figure, percent, plain
 from app.cli.simulate import EXAMPLES, simulate
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
@@ -85,10 +86,12 @@ def check(file: DesignFile, catalogue: CatalogueFile = None, as_json: AsJson = F
     }
     if plan.enrolment is not None:
         document["enrolment"] = plan.enrolment
-    answer(document, lambda: _checked(file, design), as_json=as_json)
+    unsure = unverified_metrics(measure.metric for measure in design.measures)
+    document["not_verified"] = unsure
+    answer(document, lambda: _checked(file, design, unsure), as_json=as_json)
 
 
-def _checked(file: Path, design: Design) -> list[str | Table]:
+def _checked(file: Path, design: Design, unsure: tuple[str, ...]) -> list[str | Table]:
     plan = design.plan
     units = ", ".join(f"{arm.name} {figure(n)}" for arm, n in zip(design.arms, plan.n_per_arm, strict=True))
     lines: list[str | Table] = [
@@ -99,6 +102,8 @@ def _checked(file: Path, design: Design) -> list[str | Table]:
     ]
     if plan.enrolment is not None:
         lines.append(f"weeks    {plan.enrolment.enrolment_weeks} of enrolment")
+    if unsure:
+        lines.append(f"note     no metric steward vouches yet for {', '.join(unsure)}")
     return lines
 
 

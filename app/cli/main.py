@@ -28,6 +28,7 @@ from app.cli import (
     design,
     ending,
     init,
+    metric,
     passing,
     people,
     readout,
@@ -62,6 +63,7 @@ MODULES = (
     start,
     worker,
     webhook,
+    metric,
     calc,
 )
 

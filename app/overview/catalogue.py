@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from app.declared_words import duration_in_words
 from app.formats import decimal, shortest
 from experiments.designs.metrics import Catalogue, Metric, Part
+from registry.stewardship import Standing, Verified, standing_of
 
 TYPES = {
     "count": "count of events",
@@ -22,6 +24,12 @@ TYPES = {
 }
 
 DIRECTIONS = {"higher": "higher is better", "lower": "lower is better"}
+
+STANDINGS: dict[Standing, str] = {
+    "verified": "✓ verified",
+    "changed": "! edited since it was verified",
+    "not verified": "not verified",
+}
 
 _NO_EVENTS = {
     "zero": "A unit without any event counts as 0.",
@@ -50,6 +58,8 @@ class Described:
         formula: what one unit contributes.
         newest: whether a new design gets this version by its bare name.
         uses: of exactly this version.
+        standing: whether a metric steward vouches for it as it is defined now.
+        verified: who vouched last, if anybody; also where it was edited since.
     """
 
     reference: str
@@ -67,6 +77,12 @@ class Described:
     missing: str
     events: tuple[str, ...]
     uses: tuple[Use, ...]
+    standing: Standing
+    verified: Verified | None
+
+    @property
+    def standing_words(self) -> str:
+        return STANDINGS[self.standing]
 
     @property
     def used_in(self) -> int:
@@ -82,16 +98,21 @@ class Gone:
     uses: tuple[Use, ...]
 
 
-def described(catalogue: Catalogue, plans: Mapping[str, Mapping[str, Any]]) -> tuple[Described, ...]:
+def described(
+    catalogue: Catalogue,
+    plans: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Verified] = MappingProxyType({}),
+) -> tuple[Described, ...]:
     """Every metric of the catalogue by name, newest version first.
 
     Args:
         plans: the material document of each experiment, by id.
+        known: the verifications that hold, by ``name@version``.
     """
     uses = uses_of(plans)
     metrics = sorted(catalogue.values(), key=lambda metric: (metric.name, -metric.version))
     return tuple(
-        _described(metric, catalogue[metric.name] is metric, uses.get(metric.reference, ()))
+        _described(metric, catalogue[metric.name] is metric, uses.get(metric.reference, ()), known)
         for metric in metrics
     )
 
@@ -100,6 +121,12 @@ def gone(catalogue: Catalogue, plans: Mapping[str, Mapping[str, Any]]) -> tuple[
     """What plans name and the catalogue no longer has; the plans hold its definition, so they stay as they are."""
     uses = uses_of(plans)
     return tuple(Gone(reference, uses[reference]) for reference in sorted(uses) if reference not in catalogue)
+
+
+def unverified(metrics: Iterable[Metric], known: Mapping[str, Verified]) -> tuple[str, ...]:
+    """Those for which no metric steward vouches as they are defined: a note to whoever designs, no obstacle."""
+    those = dict.fromkeys(one.reference for one in metrics if standing_of(one, known) != "verified")
+    return tuple(those)
 
 
 def uses_of(plans: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Use, ...]]:
@@ -127,7 +154,7 @@ def _reference(measure: Mapping[str, Any]) -> str:
     return f"{metric['name']}@{metric['version']}"
 
 
-def _described(metric: Metric, newest: bool, uses: Sequence[Use]) -> Described:
+def _described(metric: Metric, newest: bool, uses: Sequence[Use], known: Mapping[str, Verified]) -> Described:
     nulls = (
         f" {_NULLS[metric.null_values]}" if metric.type not in ("count", "conversion", "retention") else ""
     )
@@ -147,6 +174,8 @@ def _described(metric: Metric, newest: bool, uses: Sequence[Use]) -> Described:
         missing=_NO_EVENTS[metric.when_no_events] + nulls,
         events=metric.events(),
         uses=tuple(uses),
+        standing=standing_of(metric, known),
+        verified=known.get(metric.reference),
     )
 
 

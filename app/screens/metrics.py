@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from app.export.blocks import table as block
 from app.formats import count
 from app.overview.catalogue import Described, Gone, described, gone
+from app.screens.experiment import marks
 from app.screens.frame import Here, page
-from app.screens.pieces import empty, plain, table, way_to
-from experiments.designs.metrics import load_catalogue
+from app.screens.metric import metric
+from app.screens.pieces import FEW, empty, plain, table
+from experiments.designs.metrics import Catalogue, load_catalogue
 from registry.portfolio import last_plans
-
-MOST_USES = 12
-"""Experiments a metric lists as links; the rest are counted."""
+from registry.stewardship import verified
 
 
 @page
 def metrics_page(here: Here) -> None:
     """Every metric that a design may name."""
+    marks.style()
     st.title("Metrics")
     file = here.settings.catalogue
     if not file.is_file():
@@ -29,7 +33,7 @@ def metrics_page(here: Here) -> None:
         )
         return
     catalogue, plans = load_catalogue(file), last_plans(here.registry)
-    every = described(catalogue, plans)
+    every = described(catalogue, plans, verified(here.registry))
     st.caption(
         f"{count(len(every))} versions of {count(len({one.name for one in every}))} metrics, from `{plain(file.name)}`. A version "
         "is never edited: a change is the next version, and a locked plan keeps the one it named."
@@ -38,10 +42,12 @@ def metrics_page(here: Here) -> None:
     if not wanted:
         st.info("No metric matches. Take a filter away to see more.", icon=":material/filter_alt_off:")
         return
-    table(
-        [_row(one) for one in wanted], f"{len(wanted)} metric versions with meaning, type, direction and use."
-    )
-    _one(wanted, every)
+    rows = [_row(one) for one in wanted]
+    if len(rows) <= FEW:
+        marks.table(block("Metrics", rows))
+    else:
+        table(rows, f"{len(wanted)} metric versions with meaning, type, direction and use.")
+    _one(here, wanted, every, catalogue)
     _gone(gone(catalogue, plans))
 
 
@@ -50,12 +56,19 @@ def _filtered(every: tuple[Described, ...]) -> tuple[Described, ...]:
         text = st.text_input("Search", key="text", bind="query-params", placeholder="name or meaning")
         types = st.multiselect("Type", sorted({one.type for one in every}), key="type", bind="query-params")
         newest = st.toggle("Newest versions only", key="newest", bind="query-params")
+        sure = st.toggle(
+            "Only verified",
+            key="verified",
+            bind="query-params",
+            help="Those for which a metric steward vouches: the sentence says what is counted, and it is counted so.",
+        )
     words = (text or "").casefold().split()
     return tuple(
         one
         for one in every
         if (not types or one.type in types)
         and (one.newest or not newest)
+        and (one.standing == "verified" or not sure)
         and all(word in f"{one.reference} {one.meaning}".casefold() for word in words)
     )
 
@@ -64,6 +77,7 @@ def _row(one: Described) -> dict[str, str]:
     return {
         "Metric": one.reference,
         "Meaning": one.meaning or "not written yet",
+        "Verified": one.standing_words,
         "Type": one.type,
         "Better": one.direction,
         "Window": one.window,
@@ -72,47 +86,11 @@ def _row(one: Described) -> dict[str, str]:
     }
 
 
-def _one(wanted: tuple[Described, ...], every: tuple[Described, ...]) -> None:
+def _one(here: Here, wanted: Sequence[Described], every: Sequence[Described], catalogue: Catalogue) -> None:
     st.header("One metric", anchor="metric")
     by_reference = {one.reference: one for one in wanted}
     chosen = st.selectbox("Metric", list(by_reference), key="metric", bind="query-params")
-    one = by_reference[chosen]
-    others = [other for other in every if other.name == one.name and other is not one]
-    st.subheader(one.reference, anchor=False)
-    if one.meaning:
-        st.markdown(plain(one.meaning))
-    table(
-        [
-            {"Rule": rule, "As defined": words}
-            for rule, words in (
-                ("What a unit contributes", one.formula),
-                ("Type", one.type),
-                ("Direction", one.direction),
-                ("Window", one.window),
-                ("Unit", one.unit),
-                ("Baseline", one.baseline),
-                ("Cap", one.cap),
-                ("Missing", one.missing),
-                ("Events it is made of", ", ".join(one.events)),
-                ("Version", "the newest" if one.newest else "an older one"),
-                ("Other versions", ", ".join(other.reference for other in others) or "none"),
-            )
-        ],
-        f"How {one.reference} is defined.",
-    )
-    _uses(one)
-
-
-def _uses(one: Described) -> None:
-    if not one.uses:
-        st.caption("No experiment uses this version yet.")
-        return
-    st.markdown(f"**Used in {count(one.used_in)} experiment{'' if one.used_in == 1 else 's'}**")
-    with st.container(horizontal=True):
-        for use in one.uses[:MOST_USES]:
-            way_to(use.experiment, f"{use.experiment} ({use.role})")
-    if len(one.uses) > MOST_USES:
-        st.caption(f"and {count(len(one.uses) - MOST_USES)} more")
+    metric(here, by_reference[chosen], every, catalogue)
 
 
 def _gone(no_longer: tuple[Gone, ...]) -> None:

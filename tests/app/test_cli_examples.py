@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from tests.app.life import DESIGN
+from tests.app.life import DESIGN, METRICS
 from tests.app.test_cli_documentation import EXAMPLES, WITHOUT_REGISTRY
 
 STAGE_OF = {
@@ -32,6 +32,7 @@ STAGE_OF = {
     "watch": "watched",
     "worker": "running",
     "webhook": "founded",
+    "metric": "founded",
 }
 """The stage before each command; the longest beginning counts."""
 
@@ -71,6 +72,13 @@ def test_the_example_runs_at_its_stage(fairtrial, at, line):
     if words.startswith("webhook") and not words.startswith("webhook add"):
         added = next(other for other in LINES if "webhook add audit" in other)
         assert fairtrial("", *shlex.split(added)[1:]).exit_code == 0
+    if words.startswith("metric"):
+        named = METRICS.replace("name: success", "name: task_success")
+        (life.folder / "metrics.yaml").write_text(named)
+        life.ok("people add vera --role metric-steward --as ada")
+    if words.startswith("metric unverify"):
+        done = next(other for other in LINES if "metric verify" in other)
+        assert fairtrial("", *shlex.split(done)[1:]).exit_code == 0
     ran = fairtrial("", *shlex.split(words))
     assert ran.exit_code == 0, ran.err
     assert ran.out
