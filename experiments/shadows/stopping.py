@@ -115,6 +115,9 @@ def next_look(
         waiting = absent or waiting
     arrived = arrived_at(CutOff(None, None))
     missing = (*waiting, *_lacking(design, arrived, wanted))
+    if not missing:
+        earliest = at_moment(traffic.start_us + first * step_us)
+        missing = (f"requests for this look come until {earliest:%d %b %Y %H:%M} UTC at the earliest",)
     found = _status(
         design,
         past,
