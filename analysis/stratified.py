@@ -17,10 +17,11 @@ weights and, for "score", without N/(N − 1)).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scipy.optimize import brentq
+from scipy.special import chdtrc
 
 from analysis import score
 from analysis.effects import ArmEstimate, Effect, compare_estimates, compare_estimates_to_multiple
@@ -34,8 +35,10 @@ from analysis.inference import (
     p_value,
 )
 from analysis.proportions import Proportion, ScoreMethod
+from analysis.srm import StratifiedSRM, srm_test
 
-SMALLEST_DIFFERENCE = 1e-15
+HAIR = 1e-12
+"""Bounds are looked for this far from the estimate and from ±1, where the variance may be 0."""
 LARGEST_RATIO = 1e9
 
 
@@ -208,8 +211,7 @@ class _ScoreTest:
         """z and the standard error of the averaged gap under the value tested."""
         of_stratum = score.ratio_statistic if self._relative else score.difference_statistic
         _, errors = of_stratum(self._x_c, self._n_c, self._x_t, self._n_t, tested, factor=self._factor)
-        control, treatment = self.rates
-        gap = treatment - tested * control if self._relative else treatment - control - tested
+        gap = self._gap(tested)
         variance = math.fsum((w * float(se)) ** 2 for w, se in zip(self._weights, errors, strict=True))
         standard_error = math.sqrt(variance) / self._whole
         if standard_error == 0:
@@ -229,22 +231,21 @@ class _ScoreTest:
         control, treatment = self.rates
 
         def excess(tested: float) -> float:
-            gap, se = self._gap(tested)
-            return side * gap + q * se
+            return side * self._gap(tested) + q * self.statistic(tested)[1]
 
         if self._relative:
             return self._ratio_bound(excess, side)
         observed = treatment - control
         if observed == side:
             return float(side)
-        near = observed + side * max(SMALLEST_DIFFERENCE, abs(observed) * SMALLEST_DIFFERENCE)
-        return _root(excess, near, float(side))
+        inside = min(max(observed + side * HAIR, HAIR - 1), 1 - HAIR)
+        return _root(excess, inside, side * (1 - HAIR))
 
     def _ratio_bound(self, excess: Callable[[float], float], side: int) -> float:
         control, treatment = self.rates
         if side < 0:
             return 0.0 if treatment == 0 else _root(excess, treatment / control, treatment / control * 1e-12)
-        start = treatment / control if treatment else SMALLEST_DIFFERENCE
+        start = treatment / control if treatment else HAIR
         far = max(1.0, start)
         while excess(far) > 0:
             far *= 4
@@ -252,11 +253,45 @@ class _ScoreTest:
                 return math.inf
         return _root(excess, start, far)
 
-    def _gap(self, tested: float) -> tuple[float, float]:
-        z, se = self.statistic(tested)
-        control, treatment = self.rates
-        gap = treatment - tested * control if self._relative else treatment - control - tested
-        return gap, se if math.isfinite(z) else 0.0
+    def _gap(self, tested: float) -> float:
+        """The averaged difference from what is tested; each stratum's own first, so that none is lost to rounding."""
+        multiple, shift = (tested, 0.0) if self._relative else (1.0, tested)
+        counts = zip(self._weights, self._x_c, self._n_c, self._x_t, self._n_t, strict=True)
+        return (
+            math.fsum(w * (xt / nt - multiple * (xc / nc) - shift) for w, xc, nc, xt, nt in counts)
+            / self._whole
+        )
+
+
+def shares_by_stratum(strata: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> StratifiedSRM:
+    """Chi-squared of every stratum against its own planned shares, added up with its degrees of freedom.
+
+    As ``analysis.srm.stratified_srm``, for shares that differ from stratum to stratum, as those of a rollout do. A stratum with
+    an expected count below 5 is left out and named: it cannot be pooled with strata of other shares.
+
+    Args:
+        strata: by name the counts and the planned shares or weights, in the same order of arms.
+
+    Raises:
+        ValueError: as for ``analysis.srm.srm_test``.
+    """
+    tested: list[str] = []
+    left_out: list[str] = []
+    statistics: list[float] = []
+    df = 0
+    for name, (observed, planned) in strata.items():
+        found = srm_test(observed, planned)
+        if found.statistic is None or found.df is None:
+            left_out.append(name)
+            continue
+        tested.append(name)
+        statistics.append(found.statistic)
+        df += found.df
+    if not statistics:
+        reason = "no stratum has an expected count of 5 or more in each arm"
+        return StratifiedSRM(None, None, None, (), (), tuple(left_out), reason)
+    statistic = math.fsum(statistics)
+    return StratifiedSRM(statistic, df, float(chdtrc(df, statistic)), tuple(tested), (), tuple(left_out))
 
 
 def units_still_needed(

@@ -53,6 +53,7 @@ def material_of(design: CanaryDesign) -> dict[str, Any]:
             "key": design.key,
             "method": w.assignment.method,
             "salt": design.salt,
+            "outside": w.assignment.outside,
             "exposure": w.assignment.exposure,
         },
         "eligibility": sorted(conditions, key=sha256_of),

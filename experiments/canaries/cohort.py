@@ -1,5 +1,7 @@
 """A canary as the cohort reads a design: two equal arms, the guardrails as all its measures, no primary, no segments of it.
 
+Units outside of the canary, where the logs name them, are a third arm, which the reading counts and leaves out.
+
 ``experiments.cohorts`` asks of a design no more than what stands here, so a canary's units go through the same cohort, in the
 same order, and its values through the same exact sums as those of an A/B test.
 """
@@ -7,6 +9,7 @@ same order, and its values through the same exact sums as those of an A/B test.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import cast
 
 from experiments.canaries.design import CanaryDesign
@@ -48,10 +51,11 @@ class CanaryCohort:
 def cohort_of(design: CanaryDesign) -> Design:
     """The canary in the place of a design; only what reads cohorts may be given it."""
     w = design.written
+    outside = () if w.assignment.outside is None else (ResolvedArm(w.assignment.outside, Fraction(0), None),)
     cohort = CanaryCohort(
         key=design.key,
         salt=design.salt,
-        arms=design.arms,
+        arms=(*design.arms, *outside),
         attributes=design.attributes,
         guardrails=design.guardrails,
         measures=design.measures,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from experiments.canaries.design import CanaryDesign
-from experiments.canaries.reading import BEFORE, CanaryReading, DayCount
+from experiments.canaries.reading import BEFORE, CanaryReading, DayCount, FirstSeen
+from experiments.canaries.stopping import cut_off_at
 from experiments.cohorts.cohort import CutOff, Fate
 from experiments.cohorts.counted import ArmCount, FateCount
 from experiments.cohorts.evidence import CohortEvidence, Evidence, OutcomeEvidence
@@ -18,7 +20,7 @@ from experiments.cohorts.gathering import sums_by_experiment
 from experiments.cohorts.log_checks import RowCounts
 from experiments.cohorts.quantities import Layout
 from experiments.forms.documents import sha256_of
-from experiments.logs.sql import Step
+from experiments.logs.sql import Step, microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class CanaryEvidence:
     Attributes:
         outside: units of the log in no step: never exposed, exposed before the first step, or in no arm.
         exposed: exposed and eligible units by step, day and arm, mature or not.
+        first_seen: units by the step in which the log first knows them, those outside included; None where it names none.
         audit: logged units by agreement with the hash; None when assignment is made elsewhere.
         read: whether outcomes were read.
     """
@@ -55,6 +58,7 @@ class CanaryEvidence:
     steps: tuple[StepEvidence, ...]
     outside: tuple[FateCount, ...]
     exposed: tuple[DayCount, ...]
+    first_seen: tuple[FirstSeen, ...] | None
     several_arms: int
     units: int
     audit: tuple[tuple[str, int], ...] | None
@@ -127,9 +131,10 @@ class CanaryEvidence:
 
 
 def gather_steps(
-    reading: CanaryReading, design: CanaryDesign, begun_us: Sequence[int], cut_off: CutOff, rows: RowCounts
+    reading: CanaryReading, design: CanaryDesign, begun: Sequence[datetime], at: datetime, rows: RowCounts
 ) -> CanaryEvidence:
-    """Counts of every step; the units must have been placed in steps. No outcome is read."""
+    """Counts of every step at a check; the units must have been placed in steps. No outcome is read."""
+    cut_off = cut_off_at(at)
     by_step: dict[str, list[FateCount]] = {}
     for count in reading.waterfall(cut_off):
         by_step.setdefault(count.experiment, []).append(count)
@@ -138,7 +143,7 @@ def gather_steps(
     steps = tuple(
         StepEvidence(
             step=number,
-            begun_us=begun,
+            begun_us=microseconds(moment),
             fates=tuple(by_step.get(str(number), ())),
             by_attribute=tuple(
                 (name, tuple(count for count in levels[name] if count.experiment == str(number)))
@@ -146,7 +151,7 @@ def gather_steps(
             ),
             outcomes=None,
         )
-        for number, begun in enumerate(begun_us, start=1)
+        for number, moment in enumerate(begun, start=1)
     )
     several, early, units = reading.engine.run(
         Step(
@@ -160,9 +165,10 @@ def gather_steps(
         steps=steps,
         outside=tuple(by_step.get("", ())) + tuple(by_step.get(BEFORE, ())),
         exposed=reading.exposed_by_day(cut_off),
+        first_seen=reading.first_seen(begun, at),
         several_arms=int(several),
         units=int(units),
-        audit=reading.audit_by_step(len(begun_us)),
+        audit=reading.audit_by_step(len(begun)),
         exposed_before_assigned=int(early),
         rows=rows,
         read=False,

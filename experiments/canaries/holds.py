@@ -105,19 +105,12 @@ def _days_of_outcomes(
     design: CanaryDesign, reading: CanaryReading, begun: Sequence[datetime], at: datetime
 ) -> list[Check]:
     found = []
-    wanted = {event: None for measure in design.measures for event in measure.metric.events()}
-    for index, log in enumerate(reading.outcome_logs):
-        if log.columns.occurred_at is None:
-            continue
-        by_day = reading.rows_by_day(index, begun[0], at)
-        found.append(
-            _every_day(design, f"Rows of every day (outcome log {index})", by_day, begun[0], at, least=0)
-        )
-        for event in wanted if log.columns.event is not None else ():
-            of_event = reading.events_by_day(index, event, begun[0], at)
-            if of_event:
-                name = f"Rows of every day: {event} (outcome log {index})"
-                found.append(_every_day(design, name, of_event, begun[0], at, least=RARE))
+    wanted = tuple({event: None for measure in design.measures for event in measure.metric.events()})
+    for index in range(len(reading.outcome_logs)):
+        for event, by_day in reading.rows_by_day(index, wanted, begun[0], at).items():
+            name = "Rows of every day" + (f": {event}" if event else "") + f" (outcome log {index})"
+            least = 0 if event is None else RARE
+            found.append(_every_day(design, name, by_day, begun[0], at, least=least))
     return found
 
 

@@ -19,7 +19,6 @@ from experiments.canaries.reading import CanaryReading
 from experiments.canaries.stopping import CheckStatus, check_begun, cut_off_at, next_check
 from experiments.logs.manifest import Manifest
 from experiments.logs.sources import OutcomeSources, Sources
-from experiments.logs.sql import microseconds
 from experiments.logs.watermark import Watermark
 from experiments.looks.holds import is_held
 from experiments.looks.looking import statements_of
@@ -108,8 +107,7 @@ def take_check(
             raise NotDue(status)
         at, cut_off = status.at, cut_off_at(status.at)
         rows = reading.place_in_steps(steps_begun, at)
-        begun_us = [microseconds(moment) for moment in steps_begun]
-        evidence = gather_steps(reading, design, begun_us, cut_off, rows)
+        evidence = gather_steps(reading, design, steps_begun, at, rows)
         held = holds(design, reading, evidence, steps_begun, at)
         control, candidate = evidence.analysed_in_all()
         if not is_held(held) and control and candidate:

@@ -99,6 +99,11 @@ def two_arms(canary: WrittenCanary, _catalogue: Catalogue) -> Iterator[Finding]:
             ("candidate", "arm"),
             f"{candidate!r} is the champion's as well; the logs must tell the arms apart",
         )
+    if canary.assignment.outside in (control, candidate):
+        yield (
+            ("assignment", "outside"),
+            f"{canary.assignment.outside!r} is an arm of the canary; the logs must tell those apart who are in neither",
+        )
     if canary.champion.version == canary.candidate.version and canary.champion.hash == canary.candidate.hash:
         yield (
             ("candidate", "version"),

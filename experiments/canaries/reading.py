@@ -15,15 +15,17 @@ from sqlglot import exp
 
 from experiments.canaries.assignment import assignment_at, canary_audit_sql
 from experiments.canaries.cohort import cohort_of
-from experiments.canaries.design import CanaryDesign
+from experiments.canaries.design import CANDIDATE, CONTROL, CanaryDesign
 from experiments.cohorts.cohort import CutOff, Fate, fate_at
 from experiments.cohorts.log_checks import RowCounts, row_counts
 from experiments.cohorts.reading import Reading
 from experiments.forms.problems import Invalid, Problem
 from experiments.logs.manifest import Manifest
 from experiments.logs.sources import OutcomeSources, Sources
-from experiments.logs.sql import DAY_US, MICROSECONDS, Step, ident, microseconds, text, whole
+from experiments.logs.sql import DAY_US, MICROSECONDS, Step, ident, microseconds, text, texts, whole
 
+OUTSIDE = 2
+"""The arm, by index, of units that are logged and not in the canary."""
 BEFORE = "0"
 """Under this key stand units exposed before the first step; units never exposed stand under the empty one."""
 
@@ -34,6 +36,15 @@ class DayCount:
 
     step: int
     day: int
+    arm: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """Units by the step in which the log first knows them, and their arm then."""
+
+    step: int
     arm: int
     units: int
 
@@ -85,14 +96,39 @@ class CanaryReading(Reading):
         self.place_units(microseconds(until))
         self.engine.run(Step("by_step", "UPDATE fate SET experiment = ''"))
         counted = row_counts(self).get("", RowCounts())
-        began = [microseconds(moment) for moment in begun]
-        cases = [f"WHEN exposed_us < {began[0]} THEN {text(BEFORE)}"]
-        cases += [
-            f"WHEN exposed_us < {later} THEN {text(str(k))}" for k, later in enumerate(began[1:], start=1)
-        ]
-        step = f"CASE WHEN exposed_us IS NULL THEN '' {' '.join(cases)} ELSE {text(str(len(began)))} END"
+        step = _step_of("exposed_us", begun)
         self.engine.run(Step("by_step", f"UPDATE fate SET experiment = {step}"))
         return counted
+
+    def rows_of(self, log: str, time: str, until_us: int | None) -> str:
+        """Which rows belong to what is read; those that say a unit is outside of the canary place nobody."""
+        where = super().rows_of(log, time, until_us)
+        if log != "assignments" or self.canary.written.assignment.outside is None:
+            return where
+        return f"{where} {'AND' if where else 'WHERE'} (arm IS NULL OR arm <> {OUTSIDE})"
+
+    def first_seen(self, begun: Sequence[datetime], until: datetime) -> tuple[FirstSeen, ...] | None:
+        """Units by the step in which the log first knows them and their arm then, outside included; None where it names nobody
+        outside.
+
+        A unit that comes anew in a step has each arm with the step's share, whatever was before: units of earlier steps,
+        who stay where they are, take no part.
+        """
+        if self.canary.written.assignment.outside is None:
+            return None
+        where = super().rows_of("assignments", "assigned_us", microseconds(until))
+        rows = self.engine.run(
+            Step(
+                "first_seen",
+                f"SELECT {_step_of('first_us', begun)} AS step, arm, count(*) FROM (SELECT packed & 63 AS arm, "
+                "(packed - (packed & 63)) // 64 AS first_us FROM (SELECT min(assigned_us * 64 + arm) AS packed FROM "
+                f"({self.assignments.sql}) AS assignments {where} GROUP BY unit) AS first_row) AS placed "
+                f"WHERE arm IN ({CONTROL}, {CANDIDATE}, {OUTSIDE}) GROUP BY step, arm ORDER BY step, arm",
+            )
+        )
+        return tuple(
+            FirstSeen(int(step), int(arm), int(n)) for step, arm, n in rows if str(step) not in ("", BEFORE)
+        )
 
     def select_in_steps(self, cut_off: CutOff) -> None:
         """Give the mature units of the steps their dense ids."""
@@ -147,33 +183,33 @@ class CanaryReading(Reading):
         )
         return tuple((str(result), int(n)) for result, n in rows)
 
-    def rows_by_day(self, index: int, start: datetime, until: datetime) -> dict[int, int]:
-        """Rows of an outcome log by UTC day between two moments, all units and events pooled; times alone are read."""
-        ids = self.outcome_ids(index)
-        if ids.time_column is None:
-            return {}
-        return self._by_day(f"({ids.sql})", "occurred_at", start, until)
+    def rows_by_day(
+        self, index: int, events: Sequence[str], start: datetime, until: datetime
+    ) -> dict[str | None, dict[int, int]]:
+        """Rows of an outcome log by UTC day between two moments, all units pooled: in all (under None), and of these events.
 
-    def events_by_day(self, index: int, event: str, start: datetime, until: datetime) -> dict[int, int]:
-        """Rows of one event of a long outcome log by UTC day, all units pooled; no value is read."""
-        log = self.outcome_logs[index].columns
-        if log.event is None or log.occurred_at is None:
+        Times and, in a long log, the names of events are read; no value.
+        """
+        log, opened = self.outcome_logs[index].columns, self.opened[f"outcomes_{index}"]
+        if log.occurred_at is None:
             return {}
-        rows = (
-            f"(SELECT * FROM {self.opened[f'outcomes_{index}'].sql} WHERE {ident(log.event)} = {text(event)})"
-        )
-        return self._by_day(rows, log.occurred_at, start, until)
-
-    def _by_day(self, rows: str, time: str, start: datetime, until: datetime) -> dict[int, int]:
-        occurred = f"epoch_us({ident(time)})"
-        found = self.engine.run(
+        occurred = f"epoch_us({ident(log.occurred_at)})"
+        event = "CAST(NULL AS VARCHAR)"
+        if log.event is not None and events:
+            event = f"CASE WHEN {ident(log.event)} IN {texts(events)} THEN {ident(log.event)} END"
+        rows = self.engine.run(
             Step(
                 "rows_by_day",
-                f"SELECT {whole(occurred, DAY_US)} AS day, count(*) FROM {rows} AS of_log WHERE {occurred} >= "
-                f"{microseconds(start)} AND {occurred} < {microseconds(until)} GROUP BY day ORDER BY day",
+                f"SELECT {event} AS event, {whole(occurred, DAY_US)} AS day, count(*) FROM {opened.sql} WHERE {occurred} >= "
+                f"{microseconds(start)} AND {occurred} < {microseconds(until)} GROUP BY 1, 2 ORDER BY 1, 2",
             )
         )
-        return {int(day): int(n) for day, n in found}
+        found: dict[str | None, dict[int, int]] = {None: {}}
+        for name, day, n in rows:
+            found[None][int(day)] = found[None].get(int(day), 0) + int(n)
+            if name is not None:
+                found.setdefault(str(name), {})[int(day)] = int(n)
+        return found
 
     def reached_by_day(self) -> tuple[Reached, ...]:
         """Selected units by step, day of first exposure and arm, and how many of them the outcome logs know at all.
@@ -201,3 +237,11 @@ class CanaryReading(Reading):
         return tuple(
             Reached(int(s), int(day), int(arm), int(n), int(known)) for s, day, arm, n, known in rows
         )
+
+
+def _step_of(time: str, begun: Sequence[datetime]) -> str:
+    """SQL of the key under which a moment stands: its step, "0" before the first, empty without a time."""
+    began = [microseconds(moment) for moment in begun]
+    cases = [f"WHEN {time} IS NULL THEN ''", f"WHEN {time} < {began[0]} THEN {text(BEFORE)}"]
+    cases += [f"WHEN {time} < {later} THEN {text(str(k))}" for k, later in enumerate(began[1:], start=1)]
+    return f"CASE {' '.join(cases)} ELSE {text(str(len(began)))} END"

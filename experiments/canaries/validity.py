@@ -7,15 +7,13 @@ tenth to the tests of missingness by arm, one for each guardrail.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from analysis.srm import StratifiedSRM, srm_test, stratified_srm
+from analysis.stratified import shares_by_stratum
 from experiments.canaries.cohort import cohort_of
 from experiments.canaries.design import CANDIDATE, CONTROL, CanaryDesign
 from experiments.canaries.evidence import CanaryEvidence
-from experiments.canaries.reading import DayCount
 from experiments.logs.sql import DAY_US, at_moment
-from experiments.readouts.readout import Check
+from experiments.readouts.readout import Check, CheckResult
 from experiments.readouts.validity import (
     MISSINGNESS_SHARE,
     audit_check,
@@ -30,7 +28,7 @@ EQUAL = (1.0, 1.0)
 def validity_of(design: CanaryDesign, evidence: CanaryEvidence) -> list[Check]:
     """The blocking checks, with their shared α; those of missingness once outcomes were read."""
     cohort = evidence.as_cohort()
-    checks = [*allocation_checks(design, evidence.exposed)]
+    checks = allocation_checks(design, evidence)
     checks += [crossover_check(cohort_of(design), cohort), audit_check(cohort_of(design), cohort)]
     if evidence.read:
         checks += missingness_checks(design, evidence)
@@ -42,23 +40,48 @@ def check_alpha(design: CanaryDesign) -> float:
     return design.written.validity.alpha / design.check_count
 
 
-def allocation_checks(design: CanaryDesign, exposed: Sequence[DayCount]) -> list[Check]:
+def allocation_checks(design: CanaryDesign, evidence: CanaryEvidence) -> list[Check]:
     """Equal slices within every step, and within every day of every step, over units exposed (mature or not)."""
-    level = (1 - MISSINGNESS_SHARE) * check_alpha(design) / 2
+    outside = evidence.first_seen is not None
+    tests = 3 if outside else 2
+    level = (1 - MISSINGNESS_SHARE) * check_alpha(design) / tests
     rule = (
         f"p ≥ {level:.4g} (of α {design.written.validity.alpha:g} over at most {design.check_count} checks, "
-        f"{1 - MISSINGNESS_SHARE:g} for two tests of allocation)"
+        f"{1 - MISSINGNESS_SHARE:g} for {tests} tests of allocation)"
     )
     by_step: dict[str, list[int]] = {}
     by_day: dict[str, list[int]] = {}
-    for count in exposed:
+    for count in evidence.exposed:
         day = f"{at_moment(count.day * DAY_US):%d %b %Y}"
         by_step.setdefault(f"step {count.step}", [0, 0])[count.arm] += count.units
         by_day.setdefault(f"step {count.step}, {day}", [0, 0])[count.arm] += count.units
     found = [_allocation("Allocation (SRM), by step", by_step, rule, level)]
     if len(by_day) > len(by_step):
         found.append(_allocation("Allocation by day within steps", by_day, rule, level))
+    if outside:
+        found.append(_of_all_traffic(design, evidence, rule, level))
     return found
+
+
+def _of_all_traffic(design: CanaryDesign, evidence: CanaryEvidence, rule: str, level: float) -> Check:
+    """Units that came anew in each step against its shares: candidate, control, and everybody else."""
+    strata: dict[str, tuple[list[int], list[float]]] = {}
+    for seen in evidence.first_seen or ():
+        share = float(design.steps[seen.step - 1].share)
+        counts, _ = strata.setdefault(f"step {seen.step}", ([0, 0, 0], [share, share, 1 - 2 * share]))
+        counts[seen.arm] += seen.units
+    name = "Allocation of all traffic"
+    tested = shares_by_stratum(strata)
+    if tested.p_value is None:
+        why = tested.not_computed or "not computed"
+        return Check(name=name, result="not applicable", detail=why, rule=rule)
+    parts = [
+        f"{where} {control:,} control, {candidate:,} candidate, {others:,} others (planned {shares[0]:.2%} each)"
+        for where, ((control, candidate, others), shares) in strata.items()
+    ]
+    result: CheckResult = "fail" if tested.p_value < level else "pass"
+    detail = f"{'; '.join(parts)}; units that came anew, sum of chi-squared"
+    return Check(name=name, result=result, detail=detail, rule=rule, p_value=tested.p_value)
 
 
 def missingness_checks(design: CanaryDesign, evidence: CanaryEvidence) -> list[Check]:

@@ -176,6 +176,11 @@ class CanaryAssignment(Frozen):
     salt: str | None = Field(
         default=None, min_length=1, description="what the hash mixes in; default: the key"
     )
+    outside: Name | None = Field(
+        default=None,
+        description="what the logs call units that are not in the canary, if they log them; the shares are then held against "
+        "all traffic",
+    )
     exposure: Literal["assignment", "exposures"] = Field(
         default="assignment",
         description="first moment the arms could differ: assignment itself, or the exposures log",

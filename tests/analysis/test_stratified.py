@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import chi2, chisquare
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from analysis.effects import ArmEstimate, compare_means
@@ -17,6 +18,7 @@ from analysis.proportions import Proportion, compare_proportions, compare_propor
 from analysis.stratified import (
     compare_stratified,
     compare_stratified_proportions,
+    shares_by_stratum,
     stratified_arms,
     units_still_needed,
     weight,
@@ -83,10 +85,11 @@ def test_the_score_statistic_is_that_of_a_second_implementation(delta: float, fa
 
 
 COUNTS = st.tuples(st.integers(0, 30), st.integers(2, 30)).map(lambda pair: (min(pair), pair[1]))
+NULLS = st.integers(-500, 500).map(lambda thousandths: thousandths / 1000)
 STRATA = st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=4)
 
 
-@given(STRATA, st.floats(-0.6, 0.6), st.sampled_from([0.01, 0.05, 0.3]))
+@given(STRATA, NULLS, st.sampled_from([0.01, 0.05, 0.3]))
 def test_the_score_interval_excludes_a_value_exactly_when_the_test_rejects_it(
     tables: list[tuple[tuple[int, int], tuple[int, int]]], null: float, alpha: float
 ) -> None:
@@ -108,7 +111,7 @@ def test_the_interval_of_the_ratio_excludes_a_ratio_exactly_when_its_test_reject
     assert (ratio - 1 < low or ratio - 1 > high) == (found.p_value < 0.05)
 
 
-@given(COUNTS, COUNTS, st.floats(-0.5, 0.5))
+@given(COUNTS, COUNTS, NULLS)
 def test_one_stratum_is_the_plain_score_test(
     drug: tuple[int, int], control: tuple[int, int], null: float
 ) -> None:
@@ -185,7 +188,7 @@ def test_swapping_the_arms_mirrors_the_stratified_difference(
     assert there.ci == pytest.approx((-back.ci[1], -back.ci[0]), abs=1e-12)
 
 
-@given(STRATA, st.floats(-0.5, 0.5))
+@given(STRATA, NULLS)
 def test_swapping_the_arms_mirrors_the_stratified_score_test(
     tables: list[tuple[tuple[int, int], tuple[int, int]]], null: float
 ) -> None:
@@ -286,5 +289,30 @@ def test_the_units_still_needed_would_bring_the_estimate_just_inside_the_margin(
     assert units_still_needed(0.05, se, information, critical) == 0.0
     assert units_still_needed(0.0, se, information, critical) is None
     assert units_still_needed(-0.01, se, information, critical) is None
-    with pytest.raises(ValueError, match="standard_error: 0.0 is not allowed.*critical: inf"):
+    with pytest.raises(ValueError, match=r"standard_error: 0\.0 is not allowed.*critical: inf"):
         units_still_needed(gap, 0.0, information, math.inf)
+
+
+def test_shares_that_differ_by_stratum_are_tested_against_their_own_plan() -> None:
+    """The sum of scipy's chi-squared of each step at 1, 5 and 25 % in either slice."""
+    counts = {"1": [12, 9, 1003], "5": [63, 44, 920], "25": [260, 249, 500]}
+    planned = {name: [s, s, 1 - 2 * s] for name, s in (("1", 0.01), ("5", 0.05), ("25", 0.25))}
+    parts = [
+        chisquare(counts[name], np.array(planned[name]) * sum(counts[name])).statistic for name in counts
+    ]
+    found = shares_by_stratum({name: (counts[name], planned[name]) for name in counts})
+    assert found.statistic == pytest.approx(sum(parts))
+    assert found.df == 6
+    assert found.p_value == pytest.approx(chi2.sf(sum(parts), 6))
+
+
+def test_a_stratum_too_small_to_test_is_named_and_left_out() -> None:
+    found = shares_by_stratum(
+        {"1": ([1, 2, 100], [0.01, 0.01, 0.98]), "5": ([50, 45, 900], [0.05, 0.05, 0.9])}
+    )
+    assert (found.strata, found.left_out) == (("5",), ("1",))
+    none = shares_by_stratum({"1": ([0, 0, 0], [0.01, 0.01, 0.98])})
+    assert (none.p_value, none.not_computed) == (
+        None,
+        "no stratum has an expected count of 5 or more in each arm",
+    )

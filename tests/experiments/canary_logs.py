@@ -144,6 +144,19 @@ class Canary:
             }
         )
 
+    def with_everybody(self) -> pd.DataFrame:
+        """The assignments with a row of everybody else, when they first came and were in neither slice."""
+        inside = self.assignments
+        first = dict(zip(inside["user"], inside["at"], strict=True))
+        came = _moments(self._came)
+        others = [
+            (user, "champion", at, "ios")
+            for user, at in zip(self._users, came, strict=True)
+            if user not in first or first[user] > at
+        ]
+        rest = pd.DataFrame(others, columns=["user", "arm", "at", "platform"])
+        return pd.concat([rest, inside], ignore_index=True)
+
     @property
     def outcomes(self) -> pd.DataFrame:
         """Three events of each user within the hour; call after ``assignments``."""

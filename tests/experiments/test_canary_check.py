@@ -376,6 +376,46 @@ def test_values_missing_more_often_in_one_arm_are_invalid() -> None:
     assert failed(readout) == ["Missing outcomes by arm: latency@1"]
 
 
+OUTSIDE = DESIGN.replace("checks:", "assignment: {outside: champion}\nchecks:")
+
+
+def with_everybody(canary: Canary, keep: Any = None) -> Canary:
+    """The canary with a log of all traffic."""
+
+    def logs() -> tuple[Sources, OutcomeSources]:
+        sources, outcomes = Canary.logs(canary)
+        frame = canary.with_everybody()
+        sources.place.frames["assignments"] = (
+            frame if keep is None else frame[keep(frame)].reset_index(drop=True)
+        )
+        return sources, outcomes
+
+    canary.logs = logs  # type: ignore[method-assign]
+    return canary
+
+
+def test_where_the_logs_name_everybody_the_shares_are_held_against_all_traffic() -> None:
+    canary, plain = with_everybody(Canary(design_text=OUTSIDE)), Canary()
+    last, same = canary.run(), plain.run()
+    found = next(check for check in last.validity if check.name == "Allocation of all traffic")
+    assert found.result == "pass"
+    assert "step 1" in found.detail
+    assert "(planned 20.00% each)" in found.detail
+    assert last.verdict.code == "PASS"
+    assert [g.worsening for g in last.guardrails] == [g.worsening for g in same.guardrails]
+
+
+def test_too_few_of_both_slices_are_seen_only_against_all_traffic() -> None:
+    """A service that drops every other user of both slices leaves them equal to one another."""
+    canary = with_everybody(
+        Canary(Truth(units_per_day=20_000), OUTSIDE),
+        lambda frame: (frame["arm"] == "champion") | (frame["user"].str[-1].isin(list("02468"))),
+    )
+    readout = canary.check()
+    assert readout.verdict.code == "INVALID"
+    assert failed(readout) == ["Allocation of all traffic"]
+
+
 # The record
 
 

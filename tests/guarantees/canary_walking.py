@@ -115,7 +115,9 @@ def _evidence(design: CanaryDesign, branch: simulation._Branch, place: int) -> C
         fates = tuple(FateCount(str(number), arm, Fate.ANALYSED, units, units, 0) for arm in (0, 1))
         outcomes = OutcomeEvidence(tuple(families), (), 2 * units, 2 * units) if units else None
         steps.append(StepEvidence(number, 0, fates, (), outcomes))
-    return CanaryEvidence(CutOff(None, None), tuple(steps), (), (), 0, 0, None, 0, RowCounts(), read=True)
+    return CanaryEvidence(
+        CutOff(None, None), tuple(steps), (), (), None, 0, 0, None, 0, RowCounts(), read=True
+    )
 
 
 def agreement(design: CanaryDesign, truth: CanaryTruth, replays: int, seed: int) -> np.ndarray:
