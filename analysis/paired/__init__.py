@@ -15,6 +15,7 @@ from analysis.paired.comparisons import (
     OneEstimate,
     PairDifference,
     RelativeChange,
+    RelativeMean,
     mean_comparison,
     quantile_comparison,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "PairedSampleSize",
     "PairedTable",
     "RelativeChange",
+    "RelativeMean",
     "RelativeNonInferiority",
     "ScoreAgreement",
     "Segment",

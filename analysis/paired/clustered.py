@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from analysis.inference import normal_deviate
+from analysis.paired.difference import tango_interval, tango_z
 from analysis.paired.inference import (
     Alternative,
     check_alternative,
@@ -15,6 +16,7 @@ from analysis.paired.inference import (
     tail_p_value,
     two_sided_critical,
 )
+from analysis.paired.table import PairedTable
 from analysis.paired.user_moments import ClusterMoments
 
 ClusterMethod = Literal["obuchowski", "durkalski", "linearised"]
@@ -79,7 +81,8 @@ def clustered_difference(
     With K users and rₖ = dₖ − null·nₖ:
 
     - ``obuchowski``: (K − 1)/K · (Σ rₖ)² / Σ rₖ² as chi-squared (Obuchowski 1998, Stat Med 17:1495, in the
-      form of Yang, Sun & Hardin 2010, Biom J 52:642), here at any null value.
+      form of Yang, Sun & Hardin 2010, Biom J 52:642), here at any null value. Of counts of right and wrong it
+      is never further from 0 than Tango's statistic of the same pairs, taken for independent.
     - ``durkalski``: (Σ rₖ)² / Σ rₖ² on each user's own difference of shares, every user counting alike
       (Durkalski, Palesch, Lipsitz & Rust 2003, Stat Med 22:2417); needs ``ClusterMoments.of_user_shares``.
     - ``linearised``: the ratio's delta-method standard error, with K/(K − 1), against Student's t with K − 1
@@ -177,9 +180,14 @@ def user_statistic(moments: ClusterMoments, method: ClusterMethod, null: float) 
             return "the difference per pair is the same for every user"
         return excess * math.sqrt(k * (k - 1) / scatter)
     squares = moments.residual_m2(null) + k * excess**2
-    if squares == 0:
+    table = _independent_pairs(moments, method)
+    if squares == 0 and (table is None or null == 0):
         return f"no user's pairs differ from the null difference {null}"
-    return k * excess / math.sqrt(_correction(method, k) * squares)
+    by_user = k * excess / math.sqrt(_correction(method, k) * squares) if squares > 0 else math.inf
+    if table is None or not abs(null) < 1:
+        return by_user
+    by_pair = tango_z(table, null)
+    return by_pair if abs(by_pair) < abs(by_user) else by_user
 
 
 def user_interval(
@@ -210,7 +218,22 @@ def user_interval(
     )
     product = moments.difference_m2 * moments.pairs_m2 - moments.cross**2
     root = math.sqrt(max(g * scatter - g**2 * product, 0.0))
-    return (b - root) / a, (b + root) / a
+    found = (b - root) / a, (b + root) / a
+    table = _independent_pairs(moments, method)
+    if table is None:
+        return found
+    by_pair = tango_interval(table, critical)
+    return min(found[0], by_pair[0]), max(found[1], by_pair[1])
+
+
+def _independent_pairs(moments: ClusterMoments, method: ClusterMethod) -> PairedTable | None:
+    """The table whose Tango statistic, at any null, the users' own may not exceed.
+
+    Users who resemble themselves make pairs tell less than as many independent ones, never more. But where next
+    to no pair is discordant the users' spread is far below what it is under the null: without this limit a
+    margin of 1 % was ruled out in a third of the cases by 100 pairs of which 1 is lost on average.
+    """
+    return moments.table if method == "obuchowski" else None
 
 
 def _correction(method: ClusterMethod, users: int) -> float:

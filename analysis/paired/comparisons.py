@@ -18,7 +18,7 @@ from analysis.moments import CoMoments
 from analysis.paired.clustered import ClusterMethod, user_interval, user_statistic
 from analysis.paired.estimates import ClusteredEstimate
 from analysis.paired.quantiles import PairedQuantiles, quantile_estimates
-from analysis.paired.ratios import PairedEstimates, mean_estimates
+from analysis.paired.ratios import PairedEstimates
 from analysis.paired.user_moments import ClusterMoments
 
 
@@ -72,6 +72,45 @@ class PairDifference:
         if self.method == "linearised":
             critical = students(critical, self.users - 1)
         return user_interval(self.moments, self.method, critical)
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeMean:
+    """Candidate's mean over the champion's, less 1, by a clustered test of candidate − multiple · champion.
+
+    Attributes:
+        moments: of the candidate's sums as differences and the champion's as pairs, so that a difference per pair
+            is a multiple of the champion.
+    """
+
+    moments: ClusterMoments | str  # the reason in the place of numbers
+    users: int
+    method: ClusterMethod = "obuchowski"
+
+    @property
+    def name(self) -> str:
+        return f"relative change of the mean by user ({self.method})"
+
+    @property
+    def estimate(self) -> float | None:
+        if isinstance(self.moments, str):
+            return None
+        return self.moments.difference_mean / self.moments.pairs_mean - 1
+
+    def z(self, null: float) -> float | str:
+        if isinstance(self.moments, str):
+            return self.moments
+        return PairDifference(self.moments, self.method).z(1 + null)
+
+    def interval(self, critical: float) -> tuple[float, float] | None:
+        if isinstance(self.moments, str):
+            return None
+        if self.method == "linearised":
+            raise ValueError(
+                "method: linearised is not allowed for a ratio of means; paired_ratio has Fieller's"
+            )
+        multiples = user_interval(self.moments, self.method, critical)
+        return None if multiples is None else (multiples[0] - 1, multiples[1] - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +218,28 @@ def quantile_comparison(
     return EstimateDifference(quantile_estimates(found), found.requests.n, name)
 
 
-def mean_comparison(sums: CoMoments, *, relative: bool = False) -> EstimateDifference | RelativeChange:
+def mean_comparison(
+    sums: CoMoments, *, relative: bool = False, method: ClusterMethod = "obuchowski"
+) -> PairDifference | RelativeMean:
     """The two models' means per pair, by their difference or by the relative change.
 
     Args:
         sums: co-moments over users of the candidate's sum, the champion's sum and the number of pairs.
+        method: obuchowski or linearised; the first keeps its level with few effective users, too.
     """
-    name = "paired difference of means by user"
-    if relative:
-        return RelativeChange(mean_estimates(sums), sums.n, f"{name}, relative")
-    return EstimateDifference(mean_estimates(sums), sums.n, name)
+    if not relative:
+        return PairDifference(
+            ClusterMoments.of_comoments(sums, difference=(1, -1, 0), pairs=(0, 0, 1)), method
+        )
+    if sums.n == 0 or sums.means[1] <= 0:
+        why = (
+            "no pairs"
+            if sums.n == 0
+            else f"the champion's mean {sums.means[1]} is not above 0: no ratio to it"
+        )
+        return RelativeMean(why, sums.n, method)
+    against = ClusterMoments.of_comoments(sums, difference=(1, 0, 0), pairs=(0, 1, 0))
+    return RelativeMean(against, sums.n, method)
 
 
 def students(critical: float, df: float) -> float:

@@ -61,7 +61,7 @@ def paired_difference(
     """
     check_level(level)
     intervals = {
-        "tango": _tango,
+        "tango": tango_interval,
         "newcombe": _newcombe,
         "newcombe-uncorrected": _newcombe_uncorrected,
         "bonett-price": _bonett_price,
@@ -102,7 +102,7 @@ def paired_noninferiority(
     harm = -margin if direction == "higher" else margin
     z = tango_z(table, harm)
     p = tail_p_value(z, "greater" if direction == "higher" else "less")
-    ci = _tango(table, two_sided_critical(1 - 2 * alpha))
+    ci = tango_interval(table, two_sided_critical(1 - 2 * alpha))
     return PairedNonInferiority(
         margin, direction, alpha, table.pairs, table.difference, ci, z, p, ruled_out=p < alpha
     )
@@ -136,7 +136,8 @@ def constrained_champion_only(candidate_only: float, champion_only: float, diffe
     return min(max(q, 0.0, -difference), (1 - difference) / 2)
 
 
-def _tango(table: PairedTable, z: float) -> Interval:
+def tango_interval(table: PairedTable, z: float) -> Interval:
+    """The differences whose `tango_z` is at most ``z`` from 0; of at least one pair."""
     estimate = table.difference
 
     def bound(target: float, end: float) -> float:

@@ -38,7 +38,7 @@ def noise_floor(sums: CoMoments, *, level: float = 0.95, method: ClusterMethod =
         level: of the intervals.
         method: of the excess; see :func:`clustered_difference` (durkalski is not possible here).
     """
-    excess = ClusterMoments.of_comoments(sums, difference=(1, -1, 0), pairs=(0, 0, 1))
+    excess = ClusterMoments.of_comoments(sums, difference=(1, -1, 0), pairs=(0, 0, 1), discordant="least")
     return NoiseFloor(
         candidate=clustered_share(sums, level=level, count=0, of=2),
         control=clustered_share(sums, level=level, count=1, of=2),

@@ -97,7 +97,7 @@ def decision_flips(
         method: of the net difference; see :func:`clustered_difference` (durkalski is not possible here).
     """
     three = sums.combine([(1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1)], _with_sum(sums))
-    net = ClusterMoments.of_comoments(sums, difference=(1, -1, 0), pairs=(0, 0, 1))
+    net = ClusterMoments.of_comoments(sums, difference=(1, -1, 0), pairs=(0, 0, 1), discordant=(1, 1, 0))
     return DecisionFlips(
         to_act=clustered_share(three, level=level, count=0, of=3),
         to_refrain=clustered_share(three, level=level, count=1, of=3),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.moments import CoMoments
+from analysis.paired.table import PairedTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class ClusterMoments:
         difference_m2: Σ (dₖ − mean)².
         pairs_m2: Σ (nₖ − mean)².
         cross: Σ (dₖ − mean)(nₖ − mean).
+        discordant: of right and wrong, yes and no, where a pair adds −1, 0 or 1 to dₖ: all pairs that add −1 or 1.
+            None for a loss, a score, a latency.
 
     Raises:
         ValueError: naming every number that cannot be.
@@ -34,6 +38,7 @@ class ClusterMoments:
     difference_m2: float
     pairs_m2: float
     cross: float
+    discordant: int | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -47,6 +52,11 @@ class ClusterMoments:
                 )
         if self.users > 0 and not self.pairs_mean > 0:
             problems.append(f"pairs_mean: {self.pairs_mean} is not allowed; leave users without pairs out")
+        if self.discordant is not None and not abs(self.won) <= self.discordant <= self.pairs:
+            problems.append(
+                f"discordant: {self.discordant} is not allowed; give the pairs that add −1 or 1, at least "
+                f"{abs(self.won)} here and at most {self.pairs}"
+            )
         if problems:
             raise ValueError("\n".join(problems))
 
@@ -61,7 +71,7 @@ class ClusterMoments:
         """
         b, c, n = (np.asarray(x, dtype=float) for x in (candidate_only, champion_only, pairs))
         _check_counts(b, c, n)
-        return cls.of_sums(b - c, n)
+        return replace(cls.of_sums(b - c, n), discordant=round(float((b + c).sum())))
 
     @classmethod
     def of_user_shares(
@@ -90,7 +100,12 @@ class ClusterMoments:
 
     @classmethod
     def of_comoments(
-        cls, sums: CoMoments, *, difference: Sequence[float], pairs: Sequence[float]
+        cls,
+        sums: CoMoments,
+        *,
+        difference: Sequence[float],
+        pairs: Sequence[float],
+        discordant: Sequence[float] | Literal["least"] | None = None,
     ) -> ClusterMoments:
         """From co-moments over users of any sums, as a log gives them.
 
@@ -98,6 +113,9 @@ class ClusterMoments:
             sums: of one or more sums per user; users without pairs left out.
             difference: weights of these variables in dₖ; (1, −1, 0) of candidate's, champion's and pairs.
             pairs: their weights in nₖ; (0, 0, 1) of the same.
+            discordant: for right and wrong, and for shares: weights of the sums that count pairs which add −1 or 1;
+                (1, 1, 0) of candidate only, champion only and pairs. ``least`` where no sum counts them: then
+                the fewest are taken that can make the difference. None for other numbers.
         """
         weights = (tuple(difference), tuple(pairs))
         if any(len(row) != sums.k for row in weights):
@@ -105,11 +123,31 @@ class ClusterMoments:
                 f"difference, pairs: {len(weights[0])} and {len(weights[1])} weights for {sums.k} sums; "
                 "give one for each"
             )
-        if sums.n == 0:
-            return cls(0, 0.0, 0.0, 0.0, 0.0, 0.0)
         means = [math.fsum(w * m for w, m in zip(row, sums.means, strict=True)) for row in weights]
         ((dd, dn), (_, nn)) = sums.combine(weights, means).comoments
-        return cls(sums.n, means[0], means[1], dd, nn, dn)
+        found = None
+        if discordant == "least":
+            found = abs(round(sums.n * means[0]))
+        elif discordant is not None:
+            found = round(sums.n * math.fsum(w * m for w, m in zip(discordant, sums.means, strict=True)))
+        return cls(sums.n, means[0], means[1], dd, nn, dn, found)
+
+    @property
+    def pairs(self) -> int:
+        return round(self.users * self.pairs_mean)
+
+    @property
+    def won(self) -> int:
+        """Σ dₖ of counts: pairs on which the candidate alone is right, less those on which the champion is."""
+        return round(self.users * self.difference_mean)
+
+    @property
+    def table(self) -> PairedTable | None:
+        """The pairs taken for independent, agreeing ones all as both right; None where they are no counts."""
+        if self.discordant is None:
+            return None
+        candidate_only = (self.discordant + self.won) // 2
+        return PairedTable(self.pairs - self.discordant, candidate_only, self.discordant - candidate_only, 0)
 
     @property
     def effective_users(self) -> float | None:

@@ -75,13 +75,16 @@ def test_at_one_look_quantiles_and_means_are_their_own_tests():
     assert ours.ci == pytest.approx(theirs.ci)
     assert (ours.p_value, ours.z) == pytest.approx((theirs.p_value, theirs.z))
     sums = loss_sums(3)
-    ours = at_one_look(mean_comparison(sums, relative=True), relative)
-    theirs = paired_ratio_noninferiority(sums, 0.2)
-    assert ours.ci == pytest.approx(theirs.ci)
-    assert ours.p_value == pytest.approx(theirs.p_value)
     ours = at_one_look(mean_comparison(sums), DeclaredTest(0.05, 2, "lower"))
     moments = ClusterMoments.of_comoments(sums, difference=(1, -1, 0), pairs=(0, 0, 1))
-    assert ours.ci == pytest.approx(clustered_difference(moments, method="linearised").ci, rel=1e-9)
+    assert ours.ci == pytest.approx(clustered_difference(moments, method="obuchowski").ci, rel=1e-9)
+    ours = at_one_look(mean_comparison(sums, relative=True), relative)
+    multiple = ClusterMoments.of_comoments(sums, difference=(1, -1.2, 0), pairs=(0, 0, 1))
+    at_multiple = clustered_difference(multiple, method="obuchowski", alternative="less")
+    assert ours.p_value == pytest.approx(at_multiple.p_value)
+    # Fieller's interval on the same users has the same multiples but for the statistic that is inverted
+    assert ours.ci == pytest.approx(paired_ratio_noninferiority(sums, 0.2).ci, abs=2e-3)
+    assert ours.estimate == pytest.approx(paired_ratio_noninferiority(sums, 0.2).change)
     plain = paired_quantile_difference(pair)
     one = OneEstimate(smooth_estimate(CoMoments.of([[1.0], [2.0], [4.0]]), 7 / 3, (1.0,)), "a mean")
     found = at_one_look(one, DeclaredTest(0.05))
@@ -204,6 +207,15 @@ def test_too_few_users_for_bounds_leave_the_interval_open():
     assert found.ci == (-math.inf, math.inf)
     assert (found.better, found.worse) == (False, False)
     assert found.p_value > 0.05
+
+
+def test_without_a_champions_mean_above_0_there_is_no_relative_change():
+    none = CoMoments.of([[1.0, 0.0, 3.0], [2.0, 0.0, 3.0]])
+    found = at_one_look(mean_comparison(none, relative=True), DeclaredTest(0.025, 1, "lower", 0.1))
+    assert found.not_computed == "the champion's mean 0.0 is not above 0: no ratio to it"
+    empty = CoMoments(0, (0.0,) * 3, ((0.0,) * 3,) * 3)
+    assert at_one_look(mean_comparison(empty, relative=True), DeclaredTest(0.05)).not_computed == "no pairs"
+    assert at_one_look(mean_comparison(empty), DeclaredTest(0.05)).not_computed is not None
 
 
 def test_an_early_look_that_may_spend_nothing_crosses_nothing():
