@@ -41,6 +41,11 @@ def failing(health: Health) -> tuple[Check, ...]:
     return tuple(sorted(standing, key=lambda check: _WORST_FIRST[check.result]))
 
 
+def holding(health: Health) -> tuple[Check, ...]:
+    """The checks that hold a look until they are mended."""
+    return tuple(check for check in health.checks if check.result == "hold")
+
+
 def is_allocation(check: Check) -> bool:
     """Whether it compares the units of the arms with the planned shares."""
     return check.name.casefold().startswith("allocation") and not check.name.casefold().startswith(

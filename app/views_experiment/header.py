@@ -9,6 +9,7 @@ from app.formats import instant, short_hash
 from app.readings import LABEL_WORDS, Reading, Tone, verdict_reading
 from app.views_experiment.findings import Findings
 from experiments.designs.design import Design
+from registry.lifecycle.drafting import is_unfinished
 from registry.records import State
 from registry.store import Dossier
 
@@ -65,7 +66,9 @@ def header_of(dossier: Dossier, design: Design | None, findings: Findings) -> He
         (Reading(label.value, "!", "triangle-up", "warning"), LABEL_WORDS.get(label.value, ""))
         for label in current.labels
     ]
-    facts = [("Plan", _plan(dossier)), ("Plan, SHA-256", f"{short_hash(current.draft_sha256)}…")]
+    unfinished = is_unfinished(dossier.draft)
+    hashed = "none yet: the draft is unfinished" if unfinished else f"{short_hash(current.draft_sha256)}…"
+    facts = [("Plan", _plan(dossier)), ("Plan, SHA-256", hashed)]
     if current.state in AWAITING_A_LOOK:
         facts += [
             ("Health", str(health_reading(findings))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.formats import instant
 from app.screens.experiment import marks
 from app.screens.experiment.acting import attempt, button, impossible, reason
 from app.screens.experiment.opened import Opened
@@ -35,7 +36,13 @@ def ending(opened: Opened) -> None:
 
 
 def _withdraw(opened: Opened) -> None:
-    why = why_not(opened.me.person, opened.dossier.experiment, "withdraw")
+    current = opened.dossier.experiment
+    why = why_not(opened.me.person, current, "withdraw")
+    if why is None and current.first_exposure_at is not None:
+        why = (
+            f"possible only before the first exposure, which was {instant(current.first_exposure_at)}. Abandon it: owner and "
+            "reviewer together."
+        )
     with st.expander("Withdraw it"):
         marks.words("Possible before the first exposure. It stays listed, and nobody can take it up again.")
         if impossible("Withdraw", "withdraw.do", why):

@@ -17,6 +17,7 @@ from app.views_experiment.checks import failing, guidance, is_allocation
 from app.views_experiment.findings import Findings
 from app.views_experiment.header import health_reading
 from app.views_experiment.live import all_mature_at
+from app.views_experiment.schedule import next_check
 from experiments.designs.design import Design
 from experiments.looks.health import Health
 from registry.jobs import Kind
@@ -30,6 +31,8 @@ def health_line(opened: Opened) -> None:
         checks = [check for check in findings.health.checks if check.result != "not applicable"]
         passed = sum(check.result == "pass" for check in checks)
         said = f"{passed} of {len(checks)} checks pass · last checked {instant(findings.health_at)}"
+        following = next_check(opened.here.settings, findings)
+        said += f" · next by {instant(following)}" if following is not None else ""
     shown = health_reading(findings)
     marks.notice(Reading(f"Health: {shown.words}", shown.icon, shown.shape, shown.tone), said)
     if button("Check health now", "check-health", revision, why_not=_asked_already(findings)) is not None:

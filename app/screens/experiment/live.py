@@ -22,6 +22,7 @@ from app.views_experiment.live import (
     progress_of,
     why_no_look,
 )
+from app.views_experiment.schedule import who_takes_looks
 from experiments.designs.design import Design
 from registry.actors import Role
 from registry.jobs import Kind
@@ -100,6 +101,8 @@ def _looks(opened: Opened, design: Design) -> None:
         for row in look_rows(opened.dossier, design, opened.findings)
     ]
     marks.table(table("Declared looks: the only times outcomes are read for the verdict", rows))
+    if opened.dossier.experiment.state in AWAITING_A_LOOK:
+        marks.words(who_takes_looks(opened.here.settings, opened.findings), muted=True)
 
 
 def _harm(opened: Opened, design: Design) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.drafting.checking import label_of, step_of
 from app.protocol import protocol
 from app.screens.experiment import marks
 from app.screens.experiment.acting import attempt, button, impossible, reason
@@ -14,11 +15,17 @@ from app.screens.experiment.ending import ending
 from app.screens.experiment.exposure import exposure_section, request_exposure
 from app.screens.experiment.history import changes_table
 from app.screens.experiment.opened import Opened
+from app.screens.experiment.ways import way_to_draft
+from app.screens.register.fields import TO_MEND
 from app.views_experiment.exposure import label_needed
 from app.views_experiment.gates import why_not
 from app.views_experiment.history import changes_under_review
+from experiments.designs.metrics import load_catalogue
+from experiments.forms.problems import Invalid
 from registry import lifecycle
 from registry.lifecycle.checks import MINIMUM_REASON
+from registry.lifecycle.drafting import is_unfinished
+from registry.plans import unfinished_problems
 from registry.records import Label, State
 
 NO_LABEL: Final = "no label: nothing was exposed before"
@@ -31,7 +38,7 @@ def plan(opened: Opened) -> None:
     if state is State.IN_REVIEW:
         _review(opened)
     elif state is State.DRAFT:
-        marks.words("A draft: nothing is locked. Its owner edits it under Register and sends it for review.")
+        _draft(opened)
     _protocol(opened)
     if state is State.IN_REVIEW:
         st.subheader("Lock it, or send it back", anchor="lock")
@@ -40,6 +47,31 @@ def plan(opened: Opened) -> None:
         _take_back(opened)
     if state in {State.DRAFT, State.IN_REVIEW}:
         ending(opened)
+
+
+def _draft(opened: Opened) -> None:
+    """The way to where it is written, and what it still lacks."""
+    current = opened.dossier.experiment
+    marks.words("A draft: nothing is locked. Its owner edits it under Register and sends it for review.")
+    mine = current.owner == opened.me.id
+    way_to_draft(
+        opened.id,
+        "Go on with it under Register" if mine else f"See the draft of {current.owner} under Register",
+    )
+    if not is_unfinished(opened.dossier.draft):
+        return
+    st.subheader("What it still lacks", anchor="lacks")
+    try:
+        problems = unfinished_problems(opened.dossier, load_catalogue(opened.here.settings.catalogue))
+    except Invalid as invalid:
+        marks.words(f"It cannot be checked now: {str(invalid).splitlines()[0]}")
+        return
+    if not problems:
+        marks.words("Nothing any more: once it is saved again it can be sent for review.")
+    for problem in problems:
+        marks.notice(
+            TO_MEND, f"Step {step_of(problem.path).number}, {label_of(problem.path)}: {problem.message}"
+        )
 
 
 def _protocol(opened: Opened) -> None:
