@@ -18,7 +18,9 @@ from registry.database import Registry
 from registry.rollouts.advancing import advance, approve, reject, repeat
 from registry.rollouts.evidence import design_of
 from registry.rollouts.gates import NextStep, next_step, served_since, units_met
+from registry.rollouts.opening import open_ab
 from registry.rollouts.planning import plan_rollout
+from registry.rollouts.realised import Realised, Said, predicted_and_realised
 from registry.rollouts.records import (
     Alias,
     AliasMove,
@@ -38,18 +40,22 @@ __all__ = [
     "Alias",
     "AliasMove",
     "NextStep",
+    "Realised",
     "Rollout",
     "RolloutFile",
     "RolloutState",
     "Route",
+    "Said",
     "Transition",
     "advance",
     "alias_history",
     "aliases",
     "approve",
     "list_rollouts",
+    "open_ab",
     "pause",
     "plan_rollout",
+    "predicted_and_realised",
     "reject",
     "repeat",
     "resume",

@@ -25,6 +25,7 @@ from experiments.shadows.judgement import make_shadow_readout
 from experiments.shadows.logs import PredictionSources
 from experiments.shadows.looking import ShadowTaken
 from experiments.shadows.readout import ShadowReadout
+from experiments.shadows.status import ShadowStatus, shadow_status
 from registry import lifecycle
 from registry.actors import SYSTEM_ID
 from registry.database import Registry
@@ -93,6 +94,15 @@ def report(registry: Registry, shadow: str, predictions: PredictionSources) -> L
         return LookReport(shadow, dossier.experiment.state, None, None)
     status, watermark = _status(dossier, design, predictions, past_looks(registry, dossier))
     return LookReport(shadow, dossier.experiment.state, status, watermark)
+
+
+def status(registry: Registry, shadow: str, predictions: PredictionSources) -> ShadowStatus:
+    """A shadow while it runs: pairing, errors, timeouts and label maturity. Reads no answer and no label."""
+    notice_start(registry, shadow, predictions)
+    dossier = show(registry, shadow)
+    design, _ = locked_shadow(dossier)
+    past = past_looks(registry, dossier)
+    return shadow_status(design, predictions, now=registry.clock.now(), experiment=shadow, past=past)
 
 
 def take(

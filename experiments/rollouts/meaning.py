@@ -28,7 +28,7 @@ FIXED: Final = {
 
 def rollout_findings(rollout: WrittenRollout) -> Iterator[Finding]:
     """Every problem of meaning in a rollout, or in the readable part of a draft of one."""
-    for check in (versions, left_out, registered, kept_units, ab_design, budget, people):
+    for check in (versions, left_out, registered, kept_units, baseline, ab_design, budget, people):
         yield from as_far_as_readable(check(rollout))
 
 
@@ -74,6 +74,11 @@ def kept_units(rollout: WrittenRollout) -> Iterator[Finding]:
             ("rungs", "ab", "canary_units_reason"),
             "nobody is kept; leave it out, or write canary_units: keep",
         )
+
+
+def baseline(rollout: WrittenRollout) -> Iterator[Finding]:
+    if rollout.rungs.ab.baseline == "shadow" and rollout.rungs.shadow is None:
+        yield ("rungs", "ab", "baseline"), "there is no shadow to take it from; write catalogue"
 
 
 def ab_design(rollout: WrittenRollout) -> Iterator[Finding]:

@@ -50,6 +50,10 @@ class AbRungPlan(RungPlan):
     canary_units_reason: Prose | None = Field(
         default=None, min_length=10, description="required to keep them: some have met the candidate before"
     )
+    baseline: Literal["catalogue", "shadow"] = Field(
+        default="catalogue",
+        description="of the primary: the catalogue's; or the champion's in the shadow, where both measure the same of a unit",
+    )
     design: dict[str, Any] = Field(
         default_factory=dict,
         description="fields of the A/B design that the rollout does not fix (hypothesis, primary, power …), for the draft",

@@ -131,6 +131,11 @@ def next_number(doing: Act, rollout: str) -> int:
     return int(doing.connection.execute(query).scalar_one() or 0) + 1
 
 
+def touch(doing: Act, rollout: Rollout, values: dict[str, Any]) -> None:
+    """Change what is noted of a rollout without a step."""
+    _change(doing, rollout, values)
+
+
 def _insert(
     doing: Act,
     rollout: Rollout,
