@@ -13,9 +13,10 @@ from app.cli.session import As, ExperimentId, Session, opened
 from app.cli.workspace import CatalogueFile, DesignFile, catalogue_in_use
 
 if TYPE_CHECKING:
-    from experiments.designs.design import Design
+    from app.protocol import Section
     from registry.lifecycle import Exposure
     from registry.lifecycle.paths import Change
+    from registry.plans import AnyDesign
     from registry.records import Label, Plan
     from registry.store import Dossier
 
@@ -57,9 +58,11 @@ def register(
 ) -> None:
     """Save a design as a draft and send it for review.
 
-    What the reviewer locks is hashed; from then on it changes only by amendment.
+    An A/B, a shadow or a canary: the file says which in its field kind, or by what it holds. What the reviewer locks is
+    hashed; from then on it changes only by amendment.
     """
-    from experiments.designs.design import load_design
+    from experiments.rollouts.design import RolloutDesign
+    from experiments.rollouts.files import load_any
     from registry import lifecycle
     from registry.errors import Refused
     from registry.plans import plan_to_register
@@ -69,7 +72,9 @@ def register(
         raise BadUsage(
             "--draft goes with neither --reviewer nor --self-review: a draft is sent to nobody yet"
         )
-    design = load_design(file, catalogue_in_use(catalogue))
+    design = load_any(file, catalogue_in_use(catalogue))
+    if isinstance(design, RolloutDesign):
+        raise BadUsage(f"{file} is a rollout: begin it with fairtrial ladder plan {file}")
     plan = plan_to_register(design)
     with opened(actor) as session:
         registry, who = session.registry, session.actor
@@ -137,9 +142,7 @@ def review(
 
     The plan stands in plain words, beside what the logs say of exposures at this moment.
     """
-    from app.protocol import protocol
     from registry import lifecycle
-    from registry.plans import saved_design
     from registry.store import show
 
     if approve and request_changes is not None:
@@ -149,9 +152,9 @@ def review(
         raise BadUsage(f"--{declared} goes with --approve")
     with opened(actor) as session:
         dossier = show(session.registry, experiment)
-        design, seen = saved_design(dossier), dossier.experiment.revision
+        design, seen = _saved(dossier), dossier.experiment.revision
         exposure, said = exposure_in_words(session, design)
-        sections = protocol(design)
+        sections = _protocol(design)
         changes = _changes(session, dossier) if diff else None
         document: dict[str, Any] = {
             "sha256": design.sha256,
@@ -198,18 +201,47 @@ def clone(experiment: ExperimentId, actor: As = None, as_json: AsJson = False) -
         session.answer_act(lifecycle.clone(session.registry, session.actor, experiment).id, as_json=as_json)
 
 
-def exposure_in_words(session: Session, design: Design) -> tuple[Exposure, str]:
+def exposure_in_words(session: Session, design: AnyDesign) -> tuple[Exposure, str]:
     """What the logs say of exposures now, and the sentence that says so."""
     from app.views_experiment.exposure import exposure_sentence
+    from experiments.canaries.design import CanaryDesign
     from experiments.logs.arrival import exposures_begun
+    from experiments.rollouts.beginnings import canary_begun, predictions_begun
+    from experiments.shadows.design import ShadowDesign
+    from registry.canarying import exposure_of_canary
     from registry.looks import exposure_of
+    from registry.shadowing import exposure_of_shadow
 
-    sources = session.sources
-    exposure = exposure_of(design, sources, session.outcomes_if_any(design))
-    said = exposure_sentence(
-        exposure, source=design.written.source, key=design.key, begun=exposures_begun(design, sources)
-    )
-    return exposure, said
+    if isinstance(design, ShadowDesign):
+        predictions = session.predictions
+        exposure, begun = exposure_of_shadow(design, predictions), predictions_begun(design, predictions)
+        key = f"{design.written.model} {design.candidate}"
+    elif isinstance(design, CanaryDesign):
+        sources, key = session.sources, design.key
+        exposure, begun = exposure_of_canary(design, sources), canary_begun(design, sources)
+    else:
+        sources, key = session.sources, design.key
+        exposure = exposure_of(design, sources, session.outcomes_if_any(design))
+        begun = exposures_begun(design, sources)
+    return exposure, exposure_sentence(exposure, source=design.written.source, key=key, begun=begun)
+
+
+def _saved(dossier: Dossier) -> AnyDesign:
+    """The design as last saved; an unfinished draft says what it lacks."""
+    from registry.lifecycle.drafting import is_unfinished
+    from registry.plans import reopened, saved_design
+
+    if is_unfinished(dossier.draft):
+        return saved_design(dossier)
+    return reopened(dossier.draft, dossier.draft_written)
+
+
+def _protocol(design: AnyDesign) -> tuple[Section, ...]:
+    from app.protocol import protocol
+    from app.rung_protocol import rung_protocol
+    from experiments.designs.design import Design
+
+    return protocol(design) if isinstance(design, Design) else rung_protocol(design)
 
 
 def changes_table(changes: tuple[Change, ...]) -> Table:
