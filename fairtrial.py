@@ -50,6 +50,14 @@ from experiments.logs.sources import (  # noqa: E402
 )
 from experiments.looks.looking import look_status, take_look  # noqa: E402
 from experiments.readouts.readout import Readout  # noqa: E402
+from experiments.shadows.design import ShadowDesign, declare_shadow, load_shadow  # noqa: E402
+from experiments.shadows.logs import (  # noqa: E402
+    PredictionSources,
+    load_prediction_sources,
+    parse_prediction_sources,
+)
+from experiments.shadows.readout import ShadowReadout  # noqa: E402
+from experiments.shadows.status import shadow_status  # noqa: E402
 
 __all__ = [
     "Assignment",
@@ -63,23 +71,31 @@ __all__ = [
     "Moments",
     "OutcomeSources",
     "Place",
+    "PredictionSources",
     "Problem",
     "Proportion",
     "Readout",
+    "ShadowDesign",
+    "ShadowReadout",
     "Sources",
     "compare_means",
     "compare_proportions",
     "compare_ratios",
     "declare",
+    "declare_shadow",
     "load_catalogue",
     "load_design",
     "load_outcome_sources",
+    "load_prediction_sources",
+    "load_shadow",
     "load_sources",
     "look_status",
     "parse_catalogue",
     "parse_design",
     "parse_outcome_sources",
+    "parse_prediction_sources",
     "parse_sources",
+    "shadow_status",
     "srm_test",
     "take_look",
 ]
