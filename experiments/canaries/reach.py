@@ -3,7 +3,8 @@
 A candidate with one guardrail at twice its margin is followed through the schedule at the declared traffic, an even pace and
 the guardrail's baseline. It is taken never to be called within its margin, so that a step which needs that keeps it until its
 time is up, and a step which needs "no breach" lets it go on as soon as it may. The probabilities of a breach along that way
-are integrated; what drift and chance in all guardrails make of it is simulated (``simulation``).
+are integrated; what drift and chance in all guardrails make of it is simulated (``simulation``). Of a guardrail with levels one
+level is followed, as large as every other.
 """
 
 from __future__ import annotations
@@ -84,7 +85,11 @@ def reach_of(design: CanaryDesign, measure: Measure, times_margin: float = HARMF
     """
     gap, variance = gap_and_variance(measure, times_margin)
     way, rolled_back = _way(design)
-    checks = [StagedCheck(one.share, one.units / 2, one.units / 2 * variance) for one in way]
+    levels = len(design.levels[measure.label])
+    weights = [one.units / levels / 2 for one in way]
+    checks = [
+        StagedCheck(one.share, weight, weight * variance) for one, weight in zip(way, weights, strict=True)
+    ]
     harm = design.written.harm
     spending = spending_function(harm.spending, harm.parameter)
     crossed = list(staged_power(spending, design.harm_alpha, checks, gap / variance)) if checks else []

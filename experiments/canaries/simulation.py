@@ -2,7 +2,8 @@
 
 Units come at the declared pace while the base rate drifts and the shares grow. Each replay is taken through the schedule by
 the rule itself: the checks that are due, the stratified test at the margin, both boundaries at the information that came, the
-total map. What is left out is what the logs may hide: allocation is fair and nothing is missing.
+total map. What is left out is what the logs may hide: allocation is fair and nothing is missing. Guardrails are independent, and
+the levels of a segment equally large; what harms one level harms all.
 
 Replays that have gone the same way so far (the same steps for the same time) have the same counts, and so the same boundaries;
 they are kept together and parted where they part.
@@ -17,6 +18,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtr
 
 from analysis import score
 from analysis.guardrails import GuardrailState
@@ -171,8 +173,8 @@ class _Branch:
         who: which replays.
         begun: seconds at which each step began.
         drawn: units in each arm drawn so far, by step.
-        sums, squares: of the values by guardrail, step, arm (control first) and replay.
-        paths: the checks of each guardrail so far.
+        sums, squares: of the values by test, step, arm (control first) and replay.
+        paths: the checks of each test so far.
     """
 
     who: Ints
@@ -193,6 +195,11 @@ class _Replaying:
         self.design, self.truth, self.replays = design, truth, replays
         self.rng = np.random.default_rng(seed)
         self.slots = slots_of(design)
+        self.tests = tuple(
+            (measure, len(design.levels[measure.label]))
+            for measure in design.guardrails
+            for _ in design.levels[measure.label]
+        )
         self.whole = sum(step.time_limit for step in design.steps)
         self.row, self.step = np.zeros(replays, dtype=np.int64), np.zeros(replays, dtype=np.int64)
         self.seconds, self.exposed = np.zeros(replays, dtype=np.int64), np.zeros(replays, dtype=np.int64)
@@ -200,7 +207,7 @@ class _Replaying:
         self.rolled_back = np.zeros(replays, dtype=bool)
 
     def run(self) -> CanaryEndings:
-        shape = (len(self.design.guardrails), 1, 2, self.replays)
+        shape = (len(self.tests), 1, 2, self.replays)
         waiting = [
             _Branch(
                 who=np.arange(self.replays),
@@ -208,7 +215,7 @@ class _Replaying:
                 drawn=(0,),
                 sums=np.zeros(shape),
                 squares=np.zeros(shape),
-                paths=((),) * len(self.design.guardrails),
+                paths=((),) * len(self.tests),
                 share=0.0,
                 checks=0,
                 slots=tuple(slot for slot in self.slots if slot.step == 1),
@@ -268,11 +275,13 @@ class _Replaying:
         """The branch with the units drawn that have matured since."""
         sums, squares = branch.sums.copy(), branch.squares.copy()
         for step, (before, now) in enumerate(zip(branch.drawn, drawn, strict=True)):
-            new = now - before
-            if new <= 0:
+            if now <= before:
                 continue
-            at = branch.begun[step] + (before + new / 2) / pace(self.design, self.design.steps[step])
-            for index, measure in enumerate(self.design.guardrails):
+            at = branch.begun[step] + (before + now) / 2 / pace(self.design, self.design.steps[step])
+            for index, (measure, levels) in enumerate(self.tests):
+                new = now // levels - before // levels
+                if new == 0:
+                    continue
                 for arm, mean in enumerate(self._means(measure, at)):
                     values, of_squares = self._values(measure, mean, new, len(branch.who))
                     sums[index, step, arm] += values
@@ -305,14 +314,16 @@ class _Replaying:
         share = max(share_of_plan(self.design, slot, of_step), branch.share)
         states = np.full(len(branch.who), _WITHIN)
         paths = []
-        for index, measure in enumerate(self.design.guardrails):
+        for index, (measure, levels) in enumerate(self.tests):
             path = branch.paths[index]
-            weight = sum(branch.drawn) / 2
-            if not brings_information(path[-1] if path else None, weight) or sum(branch.drawn) < 2:
+            units = [of_step // levels for of_step in branch.drawn]
+            weight = sum(units) / 2
+            enough = max(units) >= 2 and sum(units) >= measure.minimum_units
+            if not enough or not brings_information(path[-1] if path else None, weight):
                 states = np.minimum(states, _MISSING)
                 paths.append(path)
                 continue
-            z, variance = self._z(branch, index, measure)
+            z, variance = self._z(branch, index)
             path = (*path, StagedCheck(share, weight, variance))
             harm, within = boundaries(self.design, measure, path)
             of_measure = np.where(
@@ -323,27 +334,37 @@ class _Replaying:
         judged = replace(branch, paths=tuple(paths), share=share, checks=branch.checks + 1)
         return judged, states
 
-    def _z(self, branch: _Branch, index: int, measure: Measure) -> tuple[Array, float]:
+    def _z(self, branch: _Branch, index: int) -> tuple[Array, float]:
         """The stratified statistic at the margin, turned so that more is worse, and the true variance of its score."""
+        measure, levels = self.tests[index]
         null, multiple = limit_of(measure)
         scale = 1.0 if multiple is None else multiple
-        gap = variance = np.zeros(len(branch.who))
+        gap = variance = spread = np.zeros(len(branch.who))
         true = 0.0
-        for step, units in enumerate(branch.drawn):
+        for step, of_step in enumerate(branch.drawn):
+            units = of_step // levels
             if units < 2:
                 continue
             control, candidate = branch.sums[index, step] / units
             weight = units / 2
             gap = gap + weight * (candidate - scale * control - null)
-            variance = variance + weight**2 * self._variances(branch, index, measure, step, units)
-            middle = branch.begun[step] + units / 2 / pace(self.design, self.design.steps[step])
+            parts = weight**2 * self._variances(branch, index, measure, step, units)
+            variance = variance + parts.sum(axis=0)
+            spread = spread + (parts**2).sum(axis=0) / (units - 1)
+            middle = branch.begun[step] + of_step / 2 / pace(self.design, self.design.steps[step])
             of_control, of_candidate = (unit_variance(measure, mean) for mean in self._means(measure, middle))
             true += weight / 2 * (of_candidate + scale**2 * of_control)
         worse = -1.0 if measure.metric.direction == "higher" else 1.0
-        return worse * gap / np.sqrt(variance), true
+        z = worse * gap / np.sqrt(variance)
+        if measure.test in {"score", "miettinen-nurminen"}:
+            return z, true
+        tail = ndtri(stdtr(variance**2 / spread, -np.abs(z)))  # Welch's t on the normal scale
+        return np.copysign(tail, z), true
 
     def _variances(self, branch: _Branch, index: int, measure: Measure, step: int, units: int) -> Array:
-        """Of one step's difference (or of candidate − multiple · control), as the declared test estimates it."""
+        """What each arm adds to the variance of one step's difference (or of candidate − multiple · control), as the declared
+        test estimates it; a score test has one variance for both.
+        """
         null, multiple = limit_of(measure)
         sums, squares = branch.sums[index, step], branch.squares[index, step]
         if measure.test in {"score", "miettinen-nurminen"}:
@@ -354,10 +375,10 @@ class _Replaying:
                 if multiple is None
                 else score.ratio_statistic(*counts, multiple, factor=factor)
             )
-            return np.asarray(errors**2)
+            return np.asarray(errors**2)[np.newaxis]
         centred = (squares - sums**2 / units) / (units - 1) / units
         scale = 1.0 if multiple is None else multiple
-        return np.asarray(centred[1] + scale**2 * centred[0])
+        return np.stack([scale**2 * centred[0], centred[1]])
 
     def _mapped(self, state: GuardrailState, slot: Slot, drawn: tuple[int, ...]) -> MappedCheck:
         step = self.design.steps[slot.step - 1]
@@ -395,7 +416,7 @@ class _Replaying:
     def _advanced(self, branch: _Branch, begins: int) -> _Branch:
         """The branch with the next step begun."""
         number = len(branch.begun) + 1
-        room = np.zeros((len(self.design.guardrails), 1, 2, len(branch.who)))
+        room = np.zeros((len(self.tests), 1, 2, len(branch.who)))
         return replace(
             branch,
             begun=(*branch.begun, begins),

@@ -32,6 +32,8 @@ from experiments.forms.spellings import (
 
 DEFAULT_SPENDING: Final[Spending] = "lan-demets-pocock"
 LARGEST_SHARE: Final = Fraction(1, 2)
+FEWEST_UNITS: Final = 30
+"""The boundaries are those of large samples; with fewer units in an arm a check would err more often than it says."""
 
 Needs = Literal["within margin", "no breach"]
 Unanswered = Literal["hold", "proceed", "roll back"]
@@ -56,7 +58,7 @@ class Step(Frozen):
     )
     hold: Duration = Field(gt=0, description="how long the share is held before it may grow: 24h")
     minimum_units: Count = Field(
-        ge=2, description="mature units of this step in each arm before the step can be answered"
+        ge=FEWEST_UNITS, description="mature units of this step in each arm before the step can be answered"
     )
     needs: Needs = Field(
         default="within margin",

@@ -95,15 +95,15 @@ primary: {metric: failed}
 BAD = [
     ({"steps": []}, "a list of 0 is not allowed; give at least 1 entry"),
     (
-        {"steps": [{"share": "60%", "hold": "1d", "minimum_units": 9}]},
+        {"steps": [{"share": "60%", "hold": "1d", "minimum_units": 90}]},
         "control is as large as the candidate, so give at most 0.5",
     ),
     (
-        {"steps": [{"share": "1%", "hold": "1d", "minimum_units": 9, "needs": "no breach"}]},
+        {"steps": [{"share": "1%", "hold": "1d", "minimum_units": 90, "needs": "no breach"}]},
         "a canary passes only with every guardrail within margin",
     ),
     (
-        {"steps": [{"share": "1%", "hold": "1d", "minimum_units": 9, "when_unanswered": "proceed"}]},
+        {"steps": [{"share": "1%", "hold": "1d", "minimum_units": 90, "when_unanswered": "proceed"}]},
         "there is nothing to go on to without an answer: hold, or roll back",
     ),
     ({"when_unanswered": "proceed"}, "give that step hold or roll back"),
@@ -234,4 +234,4 @@ def test_every_step_has_an_equal_part_of_the_plan_counted_by_units_but_never_ahe
 
 
 def test_a_share_is_exact() -> None:
-    assert canary(steps=[{"share": "1/3", "hold": "1d", "minimum_units": 9}]).steps[0].share == Fraction(1, 3)
+    assert canary(steps=[{"share": "1/3", "hold": "1d", "minimum_units": 90}]).steps[0].share == Fraction(1, 3)

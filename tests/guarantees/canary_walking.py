@@ -82,10 +82,8 @@ class _Walking(simulation._Replaying):
         next_to_a_boundary = False
         for index, judged in enumerate(found):
             point = judged.readings[0].points[-1]
-            z = float(self._z(one, index, judged.measure)[0][0])
-            if abs(z - point.z) > 0.002 * max(
-                1.0, abs(z)
-            ):  # a readout's means go through t with many degrees of freedom
+            z = float(self._z(one, index)[0][0])
+            if abs(z - point.z) > 1e-5 * max(1.0, abs(z)):
                 raise DisagreementError(f"{judged.measure.label}: z {z} simulated, {point.z} in the readout")
             criticals = (point.harm_critical, point.within_critical)
             sides = zip((z, -z), criticals, strict=True)
