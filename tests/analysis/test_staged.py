@@ -118,7 +118,7 @@ def test_a_variance_that_was_estimated_lower_than_before_only_raises_the_boundar
 
 def test_all_faults_of_the_checks_are_named_at_once() -> None:
     checks = [StagedCheck(0.5, 100.0, 10.0), StagedCheck(0.4, 100.0, 12.0), StagedCheck(1.2, 200.0, 14.0)]
-    with pytest.raises(ValueError, match="alpha: 0.7") as refused:
+    with pytest.raises(ValueError, match=r"alpha: 0\.7") as refused:
         staged_boundary(POCOCK, 0.7, checks)
     said = str(refused.value)
     assert "checks[1].weight: 100.0 does not rise" in said
