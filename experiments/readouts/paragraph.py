@@ -65,9 +65,9 @@ def _how_sure(design: Design, primary: Comparison) -> str:
     level = words.level(primary.interval)
     larger = "this large or larger" if design.primary.sides == 2 else "this favourable or more so"
     return (
-        f"The {level} confidence interval is {words.bounds(primary)}: intervals made this way contain the true value in {level} "
-        f"of experiments. A difference {larger} would be seen in {seen} of experiments if there were no true difference "
-        f"({words.p(primary.p_value)})."
+        f"The {level} confidence interval of {primary.label} is {words.bounds(primary)}: intervals made this way contain the true "
+        f"value in {level} of experiments. A difference {larger} would be seen in {seen} of experiments if there were no true "
+        f"difference ({words.p(primary.p_value)})."
     )
 
 
@@ -76,7 +76,7 @@ def _how_sure_over_looks(primary: Comparison) -> str:
         return ""
     level = words.level(primary.interval)
     return (
-        f"Counting that it may be looked at several times, the {level} confidence interval is {words.bounds(primary)}: in {level} of "
-        f"experiments the intervals of all looks contain the true value. The smallest level over all looks at which this look "
-        f"would have decided is {words.percent(primary.p_value)} ({words.p(primary.p_value)})."
+        f"Counting that it may be looked at several times, the {level} confidence interval of {primary.label} is "
+        f"{words.bounds(primary)}: in {level} of experiments the intervals of all looks contain the true value. The smallest level "
+        f"over all looks at which this look would have decided is {words.percent(primary.p_value)} ({words.p(primary.p_value)})."
     )

@@ -158,8 +158,8 @@ def test_the_paragraph_says_what_was_declared_found_and_how_sure(readouts: dict[
         "should improve, 5 percentage points being the smallest improvement worth shipping; that 1 guardrail had to hold; and "
         "when we would look. 2\u202f000 units were analysed. "
         + readouts["ship"].verdict.sentence
-        + " The 95% confidence interval is +7.6 to +15.0 percentage points: intervals made this way contain the true value in "
-        "95% of experiments. A difference this large or larger would be seen in less than 0.01% of experiments if there were no "
+        + " The 95% confidence interval of converted@1 is +7.6 to +15.0 percentage points: intervals made this way contain the true value "
+        "in 95% of experiments. A difference this large or larger would be seen in less than 0.01% of experiments if there were no "
         "true difference (p < 0.0001). It speaks of all eligible units, in the period of this experiment; another population or "
         "season may differ."
     )
