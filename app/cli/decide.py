@@ -40,10 +40,25 @@ def decide(
         ),
     ] = None,
     approve: Annotated[
-        bool, typer.Option("--approve", help="As a second decider: approve a decision against the verdict.")
+        bool,
+        typer.Option(
+            "--approve",
+            help="A shadow or canary may go on to the next rung; else, as a second decider, a decision against the verdict.",
+        ),
     ] = False,
     reject: Annotated[
-        bool, typer.Option("--reject", help="Reject a decision against the verdict, or take back your own.")
+        bool,
+        typer.Option(
+            "--reject",
+            help="A shadow or canary goes no further; else a decision against the verdict, or your own taken back.",
+        ),
+    ] = False,
+    request_changes: Annotated[
+        bool,
+        typer.Option(
+            "--request-changes",
+            help="Of a shadow or canary: not yet; it is on record, and the decision stays open.",
+        ),
     ] = False,
     reason: Annotated[
         str | None,
@@ -60,7 +75,7 @@ def decide(
     from registry.lifecycle import Choice
 
     asked = {"--ship": ship, "--do-not-ship": do_not_ship, "--repeat": repeat, "--defer": defer}
-    asked |= {"--approve": approve, "--reject": reject}
+    asked |= {"--approve": approve, "--reject": reject, "--request-changes": request_changes}
     chosen = [option for option, given in asked.items() if given]
     if len(chosen) != 1:
         raise BadUsage(f"give exactly one of {', '.join(asked)}")
@@ -70,15 +85,26 @@ def decide(
         raise BadUsage("--arm goes with --ship")
     with opened(actor) as session:
         registry, who = session.registry, session.actor
-        if approve:
+        of_a_rung = (approve or reject) and not _awaits_a_second(registry, experiment)
+        if approve and not of_a_rung:
             lifecycle.approve_decision(registry, who, experiment, reason)
-        elif reject:
+        elif reject and not of_a_rung:
             lifecycle.reject_decision(registry, who, experiment, reason)
         else:
             choice = Choice(chosen[0].removeprefix("--").replace("-", "_"))
             arm = arm or _arm_of_the_verdict(registry, experiment, choice)
             lifecycle.decide(registry, who, experiment, choice, reason, arm=arm)
         session.answer_act(experiment, as_json=as_json)
+
+
+def _awaits_a_second(registry: Registry, experiment: str) -> bool:
+    """Whether approving or rejecting is about somebody's decision: always of an A/B, else where one is proposed."""
+    from registry.lifecycle.proposals import DECISION
+    from registry.store import show
+
+    dossier = show(registry, experiment)
+    proposed = any(one.kind == DECISION and one.status == "open" for one in dossier.proposals)
+    return dossier.experiment.kind == "ab" or proposed
 
 
 def _arm_of_the_verdict(registry: Registry, experiment: str, choice: Choice) -> str | None:
