@@ -85,7 +85,7 @@ def _nobody(nobody: NobodyHere) -> None:
     """Why nobody may see the page, and the way in, or out again."""
     st.title("Fairtrial", anchor=False)
     st.write("May this change ship, on the evidence of live traffic?")
-    st.info(plain(str(nobody)))
+    st.text(str(nobody))  # in Markdown an e-mail address is a link
     if nobody.can_sign_in and st.button("Sign in", type="primary", icon=":material/login:"):
         try:
             st.login()
@@ -125,7 +125,7 @@ def _around(here: Here) -> None:
             )
             _passing(here)
         roles = ", ".join(sorted(role.value for role in here.me.person.roles)) or "no role"
-        st.caption(plain(f"{here.me.person.name} ({here.me.id}) · {roles} · {here.me.how}"))
+        st.text(f"{here.me.person.name} ({here.me.id}) · {roles} · {here.me.how}")
         if here.me.signed_in:
             _sign_out("Sign out")
         st.caption("Times are UTC.")

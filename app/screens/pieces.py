@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,9 @@ EXPERIMENT = "experiment"
 """The address of the page of one experiment; `?id=EXP-0042&tab=live` says which."""
 
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|$~:"})
+
+_BARE_ADDRESS = re.compile(r"(?:(?<=http\\:)|(?<=https\\:))(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+"""Where a browser's Markdown, after it has taken the escapes away, finds an address and makes a link of it."""
 
 
 def table(
@@ -50,8 +54,8 @@ def table(
 
 
 def plain(text: str) -> str:
-    """Text that Markdown leaves as it is: what people typed is never a link, a picture or a formula."""
-    return text.translate(_MARKDOWN)
+    """Text that Markdown leaves as it is: what people typed is no link into the web, no picture and no formula."""
+    return _BARE_ADDRESS.sub("\N{WORD JOINER}", text.translate(_MARKDOWN))
 
 
 def when(moment: datetime) -> str:

@@ -166,7 +166,7 @@ def test_secrets_that_cannot_be_read_let_nobody_in(secrets, written):
 # Pages
 
 
-LEFT_TO_NOBODY = ["title", "markdown", "info", "button"]
+LEFT_TO_NOBODY = ["title", "markdown", "text", "button"]
 
 
 def visit_as(user: dict[str, object], address: str = "", **query: str) -> AppTest:
@@ -189,7 +189,7 @@ def test_without_signing_in_every_address_shows_only_the_way_in(at):
     for address, page in shown.items():
         assert not page.exception, address
         assert [button.label for button in page.button] == ["Sign in"], address
-        assert [info.value for info in page.info] == ["Sign in to see the experiments."], address
+        assert [text.value for text in page.text] == ["Sign in to see the experiments."], address
         assert not page.sidebar.children, address
         assert [one.type for one in page.main.children.values()] == LEFT_TO_NOBODY, address
 
@@ -202,7 +202,7 @@ def test_whoever_signed_in_cannot_choose_to_be_somebody_else(at):
     page.run()
     assert [box.label for box in page.sidebar.selectbox] == []
     assert [button.label for button in page.sidebar.button] == ["Sign out"]
-    assert any("mira@example.org" in said.value for said in page.sidebar.caption)
+    assert any("mira@example.org" in said.value for said in page.sidebar.text)
 
 
 def test_a_sign_in_that_is_not_set_up_completely_is_said_in_words(at, monkeypatch):

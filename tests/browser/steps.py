@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from experiments.readouts.readout import Readout
 from tests.browser.visitor import Visitor
 
 TITLE = "Ranker v9 against v8 for everybody"
-ID = "EXP-0001"
 REASON = "The declared rule gave this verdict, and every check passed as declared."
 DECISIONS = {"SHIP": "Ship:", "DO NOT SHIP": "Do not ship:", "INCONCLUSIVE": "Repeat:"}
 """What agrees with each verdict: the effect that is true of the demo's traffic follows from the plan's hash."""
@@ -33,15 +33,15 @@ def from_idea_to_decision(
         folder: for what they download.
         reviewer: who is asked for review, as the page lists people.
     """
-    register(turn("mira"), reviewer)
-    lock(turn("ola"))
+    id = register(turn("mira"), reviewer)
+    lock(turn("ola"), id)
     mira = turn("mira")
-    find(mira)
+    find(mira, id)
     wait_until_due(mira, let_a_week_pass)
     mira.press("Run look 1")
     mira.sees("Readout ready")
     dan = turn("dan")
-    find(dan)
+    find(dan, id)
     dan.tab("Readout")
     found = downloaded_readout(dan, folder)
     sign(dan, DECISIONS[found.verdict.code])
@@ -50,15 +50,19 @@ def from_idea_to_decision(
     return found
 
 
-def begin(at: Visitor) -> None:
+def begin(at: Visitor, title: str) -> str:
+    """Begin a draft; its id."""
     at.go("Register")
-    at.type("What changes, for whom?", TITLE)
+    at.type("What changes, for whom?", title)
     at.press("Begin")
-    at.sees(ID)
+    at.sees("Draft EXP-")
+    (found,) = re.findall(r"Draft (EXP-\d+) ·", at.text())
+    return str(found)
 
 
-def register(at: Visitor, reviewer: str) -> None:
-    begin(at)
+def register(at: Visitor, reviewer: str) -> str:
+    """Write a plan and send it to a reviewer; its id."""
+    id = begin(at, TITLE)
     at.type("Why should it work?", "v9 puts the result people want higher, so fewer give up")
     at.press("3 Primary")
     at.type("Smallest improvement worth shipping", "10")
@@ -72,20 +76,23 @@ def register(at: Visitor, reviewer: str) -> None:
     at.choose("Reviewer", reviewer)
     at.press("Send for review")
     at.sees(f"In review by {reviewer}")
+    return id
 
 
-def lock(at: Visitor) -> None:
+def lock(at: Visitor, id: str) -> None:
     at.go("Home")
-    at.follow(f"Review: {ID}")
-    at.type(f"Type {ID} to confirm", ID)
+    at.follow(f"Review: {id}")
+    at.press("Ask the logs")
+    at.sees("no unit has been exposed.")
+    at.type(f"Type {id} to confirm", id)
     at.press("Register and lock")
-    at.sees(f"{ID} is registered, and its plan is locked.")
+    at.sees(f"{id} is registered, and its plan is locked.")
 
 
-def find(at: Visitor) -> None:
+def find(at: Visitor, id: str) -> None:
     """Go to the experiment, from wherever one is."""
     at.go("Experiments")
-    at.choose("Open an experiment", ID)
+    at.choose("Open an experiment", id)
 
 
 def wait_until_due(at: Visitor, let_a_week_pass: Callable[[Visitor], None]) -> None:
@@ -99,9 +106,10 @@ def wait_until_due(at: Visitor, let_a_week_pass: Callable[[Visitor], None]) -> N
         at.sees(f"last checked {1 + 7 * week} Nov 2026, 00:00 UTC")
         at.page.get_by_test_id("stProgress").wait_for(state="detached")
         at.settle()
-        assert at.button("Run look 1").is_enabled() is (week == 3)
         if week == 1:
             at.sees("Run look 1: enrolment for this look ends")
+        at.sees("due now" if week == 3 else "expected about")
+        assert at.button("Run look 1").is_enabled() is (week == 3)
 
 
 def downloaded_readout(at: Visitor, folder: Path) -> Readout:

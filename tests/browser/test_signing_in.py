@@ -7,12 +7,15 @@ import shutil
 import pytest
 
 from tests.browser.served import NAME, change_address, fairtrial, free_port, served
-from tests.browser.steps import TITLE, begin
+from tests.browser.steps import begin
 
 pytestmark = pytest.mark.browser
 
 ADDRESSES = ("experiment?id=EXP-0001&tab=readout", "?act_as=mira@example.org")
 """A page that somebody may have the address of, and one that would do on a simulated clock without sign-in."""
+
+
+TITLE = "What at www.example.org somebody wrote who was let go"
 
 
 def lists_pages(at):
@@ -92,12 +95,13 @@ def test_a_role_that_is_taken_away_is_gone_with_the_next_act(team, visitor):
     admin("add", "noor@example.org", "--name", "Noor", "--role", "analyst")
     at = visitor(team.url)
     at.sign_in("noor@example.org")
-    begin(at)
+    begin(at, TITLE)
     admin("revoke", "noor@example.org", "analyst")
     at.type("Why should it work?", "because nobody noticed that I may not say so any more")
     at.sees("may not")
     at.go("Experiments")
-    at.sees(TITLE)
+    at.sees("somebody wrote who was let go")
+    assert at.page.locator("a[href*='www.example.org']").count() == 0
     admin("let-go", "noor@example.org", "--reason", "Moved to another team.")
     at.go("Audit log")
     at.sees("noor@example.org may no longer act here.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.served import fairtrial
-from tests.browser.steps import ID, from_idea_to_decision
+from tests.browser.steps import from_idea_to_decision
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres]
 
@@ -24,7 +24,7 @@ def test_an_experiment_goes_from_a_template_to_a_signed_decision(team, visitor, 
         at.page.reload()
         at.settle()
 
-    from_idea_to_decision(turn, tmp_path, let_a_week_pass=let_a_week_pass, reviewer="ola@example.org")
-    told = fairtrial(team.folder, "show", ID)
+    found = from_idea_to_decision(turn, tmp_path, let_a_week_pass=let_a_week_pass, reviewer="ola@example.org")
+    told = fairtrial(team.folder, "show", found.registration.experiment)
     for person in ("mira", "ola", "dan"):
         assert f"{person}@example.org" in told

@@ -152,6 +152,7 @@ class Visitor:
 
     def settle(self) -> None:
         """Wait until the page is drawn and stays so."""
+        self.page.evaluate("() => { window.settledSince = undefined }")
         self.page.wait_for_function(_IS_SETTLED, timeout=PATIENCE)
         said = self.text()
         self.noticed += [f"{self.page.url}: {words}" for words in WENT_WRONG if words in said]
