@@ -33,6 +33,10 @@ LEASE: Final = timedelta(seconds=120)
 """A message that was claimed and of which nothing more was heard is due again after so long."""
 
 
+MOST_NAMED: Final = 5
+"""Experiments that the first line of a digest names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try to send a message: when (by the machine's clock), the HTTP status if any, what went wrong if anything."""
@@ -209,10 +213,11 @@ def _digest_key(now: datetime) -> str:
 def _make_digest(connection: Connection, webhook: str, key: str, at: str) -> int:
     mine = (deliveries.c.webhook == webhook) & (deliveries.c.state == "gathered")
     rows = connection.execute(select(deliveries).where(mine).order_by(deliveries.c.id)).mappings().all()
-    about = len({row["entity"] for row in rows})
+    about = list(dict.fromkeys(row["entity"] for row in rows))
+    further = f" and {len(about) - MOST_NAMED} more" if len(about) > MOST_NAMED else ""
     text = (
-        f"Fairtrial: {len(rows)} event{'' if len(rows) == 1 else 's'} of {about} "
-        f"experiment{'' if about == 1 else 's'} since the last digest."
+        f"Fairtrial: {len(rows)} event{'' if len(rows) == 1 else 's'} since the last digest, about "
+        f"{', '.join(about[:MOST_NAMED])}{further}."
     )
     events = [row["payload"] for row in rows]
     simulated = any(payload["simulated"] for payload in events)

@@ -67,7 +67,8 @@ def add(
 
     Events: experiment.submitted, experiment.registered, experiment.amended, experiment.started, enrolment.slow,
     health.failed, health.recovered, look.due, look.opened, look.held, look.closed, readout.released, decision.signed,
-    harm_stop.tripped. The worker sends them, signed, and tries again five times. Harm stops and failing health are
+    harm_stop.tripped, model.transition.requested, model.transition.approved, model.transition.rolled_back, ladder.route.
+    The worker sends them, signed, and tries again five times. Harm stops, failing health, rollbacks and routes are
     urgent: they wait for no digest and for no end of quiet hours. Only an admin adds one.
     """
     from registry.events import EVENTS

@@ -61,6 +61,8 @@ TERMS = {
     "Unit": "What is assigned to an arm: a user, a session, a shop.",
     "Validity check": "A check on the experiment itself rather than its result. If one fails, no effect is shown.",
     "Verdict": "What the declared rule says of the result: SHIP, DO NOT SHIP, INCONCLUSIVE or INVALID. Nobody types it.",
+    "Verified metric": "A metric version for which a metric steward vouches: its sentence says what is counted, and it is counted "
+    "so. A new version is not verified, and one that is edited in place no longer is.",
     "Watermark": "Up to when the logs are known to be complete.",
     "Window": "How long outcomes of a unit count, from its first exposure.",
 }
@@ -162,7 +164,7 @@ def decision_rules() -> tuple[tuple[str, str], ...]:
 
 _OTHERWISE = {
     Role.VIEWER: "see everything that is open to all; asks for nothing",
-    Role.METRIC_STEWARD: "keep the metric catalogue",
+    Role.METRIC_STEWARD: "keep the metric catalogue; verify metrics, and take a verification back, with a reason",
     Role.DATA_STEWARD: "keep the sources",
     Role.MODEL_OWNER: "own models",
     Role.ON_CALL: "be called when something fails",

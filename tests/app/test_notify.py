@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,13 +18,17 @@ import pytest
 
 from app import notify
 from app.cli.session import opened
+from app.cli.webhook import add
 from app.notify import MOST_LINES, body_of, is_signed, send_due, send_now, signature, slack_text
-from registry import membership, outbox, store, webhooks
+from app.worker import Worker
+from registry import jobs, lifecycle, membership, outbox, store, webhooks
 from registry.actors import Role
 from registry.clock import SimulatedClock
 from registry.database import Registry
 from registry.events import EVENTS, enqueue, payload_of
+from registry.messages import UNREAD
 from registry.outbox import RETRIES, Delivery
+from tests.app.leaks import WORD, plant
 from tests.app.life import ID, Life
 
 SECRET = "a secret that only the two sides know"
@@ -239,7 +244,9 @@ def test_slack_is_told_of_a_digest_line_by_line_and_no_longer_than_can_be_read(
     assert send_due(registry, {}, address="https://f.example/", machine=machine) == 1
     ((_, _, body),) = receiver.got
     first, second, third, *rest = json.loads(body)["text"].splitlines()
-    assert first == "Fairtrial: 42 events of 42 experiments since the last digest."
+    assert first == (
+        "Fairtrial: 42 events since the last digest, about EXP-0000, EXP-0001, EXP-0002, EXP-0003, EXP-0004 and 37 more."
+    )
     assert second == "Simulated clock: this is a demonstration."
     assert (
         third
@@ -247,6 +254,11 @@ def test_slack_is_told_of_a_digest_line_by_line_and_no_longer_than_can_be_read(
     )
     assert len(rest) == MOST_LINES
     assert rest[-1] == "and 2 more; the delivery log has them all"
+
+
+def test_the_help_of_the_command_names_every_event() -> None:
+    said = add.__doc__ or ""
+    assert [event for event in EVENTS if event not in said] == []
 
 
 def test_links_are_whole_once_the_address_of_the_pages_is_set(at: Callable[[str], Life]) -> None:
@@ -337,3 +349,41 @@ def test_a_delivery_that_fails_stands_in_nobody_s_way(at: Callable[[str], Life])
     assert life.ok("worker --once --json").document["messages_tried"] == 1
     assert life.ok("worker --once --json").document["messages_tried"] == 0
     assert "waiting: not sent" in life.ok("webhook log").out
+
+
+def test_no_message_before_the_release_holds_what_outcomes_hold(at: Callable[[str], Life]) -> None:
+    life = at("due")
+    life.ok("webhook add each --url https://hooks.example.org/x --secret-env NOT_SET --as ada")
+    life.ok(
+        "webhook add mornings --url https://hooks.example.org/x --secret-env NOT_SET --digest daily --as ada"
+    )
+    canaries = plant(life.folder)
+    with opened() as session:
+        for kind in (jobs.Kind.HEALTH, jobs.Kind.LOOK_STATUS):
+            jobs.request(session.registry, "mira", kind, ID)
+    Worker(life.folder).run(once=True)
+    kept = life.folder / "logs" / "outcomes"
+    aside = kept.rename(life.folder / "kept")
+    for file in aside.rglob("*.parquet"):
+        spoilt = kept / file.relative_to(aside)
+        spoilt.parent.mkdir(parents=True)
+        spoilt.write_text(f"{WORD} 7351.846193")
+    assert life.fairtrial(f"readout {ID} --as mira").exit_code != 0
+    shutil.rmtree(kept)
+    aside.rename(kept)
+    with opened() as session:
+        lifecycle.open_look(session.registry, "system", ID, 1, 1, session.registry.clock.now())
+        lifecycle.hold_look(session.registry, "system", ID, 1, f"{UNREAD}: '7351.846193' is no number")
+        outbox.gather_digests(session.registry, machine=SimulatedClock(TODAY.replace(hour=9)))
+        told = outbox.delivery_log(session.registry, limit=1_000)
+        hooks = {one.name: one for one in webhooks.list_webhooks(session.registry)}
+    assert {one.event for one in told} >= {"look.due", "look.opened", "look.held", "webhook.digest"}
+    for delivery in told:
+        for form in ("json", "slack"):
+            body = body_of(delivery, replace(hooks[delivery.webhook], format=form))
+            assert canaries.found_in(delivery.event, body) == []
+    life.ok(f"readout {ID} --as mira")
+    with opened() as session:
+        released = outbox.delivery_log(session.registry, "each")[0]
+    assert released.event == "readout.released"
+    assert b"percentage points higher with candidate" in body_of(released, hooks["each"])

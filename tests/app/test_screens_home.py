@@ -141,22 +141,25 @@ def test_quality_counts_rules_that_were_kept_and_names_who_broke_them(at):
     assert kept["Decision as the declared rule said"].of == 0
 
 
-def test_outcomes_read_again_for_the_same_look_are_counted_as_such(at):
-    life = at("read_out")
+def read_again(life: Life, *purposes: str) -> frozenset[str]:
+    """What counts as read again, once outcomes were read for these before the readout."""
     with open_workspace_registry(load_settings()) as registry:
-        assert portfolio(registry).read_again == frozenset()
+        for purpose in purposes:
+            lifecycle.record_outcome_read(registry, "system", ID, purpose, 10)
+    life.ok(f"readout {ID} --as mira")
     life.ok(f"readout {ID} --verify --as mira")
     with open_workspace_registry(load_settings()) as registry:
-        lifecycle.record_outcome_read(registry, "system", ID, "look 1", 10)
-        assert portfolio(registry).read_again == frozenset(), "after the release anybody may read"
-    life = at("due")
+        lifecycle.record_outcome_read(registry, "system", ID, "look 1", 10)  # after the release anybody may
+        return portfolio(registry).read_again
+
+
+def test_a_look_s_outcomes_are_read_once_however_often_a_harm_stop_watches(at):
+    assert read_again(at("due"), WATCHED, WATCHED) == frozenset()
+
+
+def test_outcomes_read_again_for_the_same_look_are_counted_as_such(at):
+    assert read_again(at("due"), "look 1") == {ID}
     with open_workspace_registry(load_settings()) as registry:
-        lifecycle.record_outcome_read(registry, "system", ID, "look 1", 10)
-        for _ in range(2):
-            lifecycle.record_outcome_read(registry, "system", ID, WATCHED, 10)
-    life.ok(f"readout {ID} --as mira")
-    with open_workspace_registry(load_settings()) as registry:
-        assert portfolio(registry).read_again == {ID}
         kept = {one.rule: one for one in home_of(who_is(registry, "mira"), portfolio(registry)).kept}
     assert kept["Outcomes read once at each look"].broken == (ID,)
 

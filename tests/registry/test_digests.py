@@ -126,7 +126,7 @@ def test_a_day_s_events_are_one_message_and_urgent_ones_are_not_in_it(team: Any)
     assert outbox.gather_digests(team.registry, machine=machine) == 0
     assert claimed(team.registry, machine) == ["webhook.digest"]
     digest = log(team.registry)[-1]
-    assert digest.payload["text"] == "Fairtrial: 10 events of 2 experiments since the last digest."
+    assert digest.payload["text"] == "Fairtrial: 10 events since the last digest, about EXP-0001, EXP-0002."
     assert [one["event"] for one in digest.payload["detail"]["events"]][:4] == [
         "experiment.submitted",
         "experiment.registered",

@@ -289,7 +289,8 @@ def test_slow_enrolment_is_told_once_until_units_come_as_declared(told: Any) -> 
         (enrolling(10, 4.5), 0),
         (enrolling(17, 5), 0),  # recovered
         (enrolling(17, 6), 1),
-        (enrolling(20, 30), 0),  # all that were planned have come
+        (enrolling(19, 5), 0),  # recovered again
+        (enrolling(20, 30), 0),  # slow, but all that were planned have come
     ]
     for finding, expected in steps:
         before = events(told.registry).count("enrolment.slow")
