@@ -1,8 +1,9 @@
 """A paired comparison by user under its stopping rule: one look, several declared ones, or any number.
 
-What is counted is users, and each of them once, with all its pairs: a user is taken when it is complete (when
-its declared window since its first request is over), never while it still sends. Only then are the looks'
-statistics sums over ever more independent users, which boundaries and confidence sequences rest on.
+What is counted is users, each once, with its pairs. Strictly a user's sum has to be complete when it is counted
+(the user's declared window is over): only then are the looks' statistics sums over ever more independent users,
+which boundaries and confidence sequences rest on. Users who were counted and still send were measured as well, and
+the level held (docs/guarantees.md).
 
 Information is users over planned users. The z of a look is the comparison's own test at the null, on the normal
 scale, above 0 where the candidate is better.

@@ -178,6 +178,18 @@ def test_at_any_look_it_is_the_asymptotic_sequence_with_the_statistic_of_the_tes
     assert math.log(found.p_value) == pytest.approx(-max(theirs.log_evidence, 0), abs=0.01)
 
 
+def test_at_any_look_p_and_critical_value_are_robbins_mixture():
+    # Robbins 1970: √(ρ/(n + ρ)) · exp(S²/(2(n + ρ))), S = √n·z, reaches 1/α at the critical value
+    found = at_any_look(PairDifference(drawn(12, 400)), DeclaredTest(0.05), planned_users=300, burn_in=100)
+    rho = SequencePlan(0.05, 300, 100).precision
+
+    def evidence(z):
+        return math.sqrt(rho / (400 + rho)) * math.exp(400 * z**2 / (2 * (400 + rho)))
+
+    assert found.p_value == pytest.approx(min(1, 1 / evidence(found.z)), rel=1e-9)
+    assert evidence(found.critical) == pytest.approx(20, rel=1e-9)
+
+
 def test_a_t_statistic_enters_by_its_p_value():
     moments = drawn(10, 12)
     found = at_one_look(PairDifference(moments, "linearised"), DeclaredTest(0.05))

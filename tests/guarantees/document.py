@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from tests.guarantees.cases import ASYMPTOTIC, Section
 from tests.guarantees.measuring import Share
 from tests.guarantees.requests_per_user import FEWEST_EFFECTIVE
-from tests.guarantees.results import HABITS_PART, Guarantees, futility_case, guarded, percent
+from tests.guarantees.results import HABITS_PART, Guarantees, futility_case, guarded
+from tests.guarantees.shadow_document import shadow_parts
+from tests.guarantees.tables import bound, percent, table, yes
 
 KEPT = (
     "Every rule offered keeps its bound. One kind of interval is known to fall short, and is named below: those by user with few "
@@ -25,6 +27,7 @@ def document(found: Guarantees, command: str) -> str:
     parts += [_beside_guardrails(found), _practices(found)]
     if found.by_user:
         parts.append(_by_user(found))
+    parts += shadow_parts(found.shadow)
     return "\n\n".join(wrapped(part) for part in (*parts, ASOS)) + "\n"
 
 
@@ -69,12 +72,12 @@ def _errors(section: Section, shares: Sequence[Share]) -> str:
             percent(share),
             f"{100 * one.nominal:g} %",
             f"{100 * share.bound:g} %",
-            _yes(share),
+            yes(share),
         )
         for one, share in zip(section.cases, shares, strict=True)
     ]
     head = ("rule", "looks at", "outcome", "replays", "error", "nominal", "bound", "kept")
-    return f"## {section.title}\n\n{section.about}\n\n{_table(head, rows)}"
+    return f"## {section.title}\n\n{section.about}\n\n{table(head, rows)}"
 
 
 def _harm_stops(found: Guarantees) -> str:
@@ -86,15 +89,15 @@ def _harm_stops(found: Guarantees) -> str:
             f"{share.replays:,}",
             percent(share),
             f"{100 * one.nominal:g} %",
-            _bound(share),
-            _yes(share),
+            bound(share),
+            yes(share),
         )
         for one, share in found.harm_stops
     ]
     head = ("rule", "watched", "outcome", "replays", "trips ever", "nominal", "bound", "kept")
     return (
         "## Harm stops watched daily\n\nThe worsening is just the margin: how often the stop ever trips.\n\n"
-        + _table(head, rows)
+        + table(head, rows)
     )
 
 
@@ -132,7 +135,7 @@ def _intervals(found: Guarantees) -> str:
         "The interval of every look is the repeated one, or the confidence sequence: it counts only if it holds the effect at all looks at "
         "once (with binding futility: at all looks taken). The stage-wise interval is the one shown after the stop "
         f"({_stagewise_replays(found)} replays). A two-guardrail design has more power than declared where its guardrails ask for more "
-        "units than the primary.\n\n" + _table(head, rows)
+        "units than the primary.\n\n" + table(head, rows)
     )
 
 
@@ -149,16 +152,16 @@ def _after_futility(found: Guarantees) -> str:
             "ignores futility, as software does by convention",
             percent(by_convention),
             "90 %",
-            _yes(by_convention),
+            yes(by_convention),
         ),
-        ("counts futility, as readouts here do", percent(counted), "90 %", _yes(counted)),
+        ("counts futility, as readouts here do", percent(counted), "90 %", yes(counted)),
     ]
     return (
         "## The stage-wise interval after futility that does not bind\n\n"
         "Lower limit and p-value ignore such futility, and hold whether it is obeyed or overruled. An upper limit that ignores it is too "
         "low where it is obeyed: ends that futility cut off pass for stronger ones. So the upper limit counts it, and holds either way. "
         f"Measured with {futility_case().rule}, the effect being the MDE:\n\n"
-        + _table(("upper limit", "coverage", "nominal", "kept"), rows)
+        + table(("upper limit", "coverage", "nominal", "kept"), rows)
     )
 
 
@@ -172,9 +175,9 @@ def _beside_guardrails(found: Guarantees) -> str:
                 one.rule,
                 f"{100 * shown.stagewise.replays / first.stagewise.replays:.0f} %",
                 percent(shown.stagewise),
-                _yes(shown.stagewise),
+                yes(shown.stagewise),
                 percent(first.stagewise),
-                _yes(first.stagewise),
+                yes(first.stagewise),
             )
         )
     head = (
@@ -190,7 +193,7 @@ def _beside_guardrails(found: Guarantees) -> str:
         "A guardrail may keep an experiment going after its primary has crossed. The order of the stops is then no longer that of the "
         "primary, and an interval shown only where the primary had not crossed before is selected: it covers up to three points less than "
         "the nominal 95 %. So readouts take the stage-wise interval at the primary's own first crossing, and always show it:\n\n"
-        + _table(head, rows)
+        + table(head, rows)
     )
 
 
@@ -201,7 +204,7 @@ def _practices(found: Guarantees) -> str:
             one.looks,
             percent(one.share, 3 if "SRM" in one.name else 2),
             one.promised,
-            _yes(one.share),
+            yes(one.share),
             "yes" if one.offered else "",
         )
         for one in found.practices
@@ -211,7 +214,7 @@ def _practices(found: Guarantees) -> str:
     return (
         "## What habits do\n\nThe same kind of data, judged without a rule. Where a rule is offered instead it stands below. The "
         f"chi-squared checks and their anytime-valid counterpart see 1,000 units a day ({sizes.replays:,} replays; the other rows "
-        f"{round(HABITS_PART * sizes.replays):,}).\n\n" + _table(head, rows)
+        f"{round(HABITS_PART * sizes.replays):,}).\n\n" + table(head, rows)
     )
 
 
@@ -243,7 +246,7 @@ def _by_user(found: Guarantees) -> str:
         "treatment raises every user by 5 %. By user is what Fairtrial computes. Effective users are (Σ m)² / Σ m²: **below about "
         f"{FEWEST_EFFECTIVE} of them intervals by user are a few points too narrow**, and the readout's number of effective units tells. "
         "A p95 has an interval where its outer order statistics are among the requests; replays without one are left out.\n\n"
-        + _table(head, rows)
+        + table(head, rows)
     )
 
 
@@ -263,17 +266,3 @@ a growing cohort cannot. Of the other 97:
 | always-valid, at every checkpoint | 20 |
 
 These counts are pinned by `tests/analysis/test_real_data_asos.py`, which needs the data set beside the repository."""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _bound(share: Share) -> str:
-    return f"{100 * share.bound:g} %"
-
-
-def _yes(share: Share) -> str:
-    return "yes" if share.kept else "**no**"

@@ -18,6 +18,8 @@ from tests.guarantees.cases import (
 from tests.guarantees.measuring import Case, Held, Share, intervals_of, share_of
 from tests.guarantees.practices import Practice, harm_stop, harm_stop_cases, practices, walk_harm_stop
 from tests.guarantees.requests_per_user import FEWEST_EFFECTIVE, ByUser, coverages
+from tests.guarantees.shadow import ShadowGate, shadow_gate
+from tests.guarantees.tables import percent
 from tests.guarantees.walking import walk
 
 HABITS_PART = 0.4
@@ -52,6 +54,7 @@ class Guarantees:
     beside_guardrails: tuple[tuple[Case, Held, Held], ...]
     practices: tuple[Practice, ...]
     by_user: tuple[ByUser, ...]
+    shadow: ShadowGate
 
     @property
     def broken(self) -> list[str]:
@@ -76,6 +79,7 @@ class Guarantees:
         if counted is not None and not counted.kept:
             found.append(f"stage-wise interval after non-binding futility: {percent(counted)}, bound 90 %")
         found += [one.name for one in self.practices if one.offered and not one.share.kept]
+        found += [f"{one.name}: {percent(one.share)}" for one in self.shadow.broken]
         found += [
             f"{one.metric}, {one.law}, {one.users:,} users: {percent(one.by_user)}"
             for one in self.by_user
@@ -121,6 +125,8 @@ def measured(sizes: Sizes, progress: Progress = lambda _: None) -> Guarantees:
     habits = practices(round(HABITS_PART * sizes.replays), sizes.seed, sizes.replays)
     progress("Requests per user")
     by_user = tuple(coverages(sizes.by_user, sizes.seed)) if sizes.by_user else ()
+    progress("Shadows")
+    shadow = shadow_gate(sizes.replays, sizes.walked, sizes.seed)
     return Guarantees(
         sizes,
         tuple(errors),
@@ -130,6 +136,7 @@ def measured(sizes: Sizes, progress: Progress = lambda _: None) -> Guarantees:
         beside,
         habits,
         by_user,
+        shadow,
     )
 
 
@@ -149,7 +156,3 @@ def futility_case() -> Case:
 def _error(one: Case, sizes: Sizes) -> Share:
     walk(one, sizes.walked, sizes.seed)
     return share_of(one, sizes.replays, sizes.seed)
-
-
-def percent(share: Share, digits: int = 2) -> str:
-    return f"{100 * share.value:.{digits}f} ± {100 * share.standard_error:.{digits}f} %"

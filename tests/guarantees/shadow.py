@@ -129,11 +129,50 @@ class ShadowError:
     truth: str
     nominal: float
     share: Share
-    offered: bool = True
 
     @property
     def name(self) -> str:
         return f"shadow, {self.rule}; {self.looks}; {self.users}; {self.truth}"
+
+
+@dataclass(frozen=True)
+class ShadowGate:
+    """All that was measured of the shadow gate.
+
+    Attributes:
+        users_needed: as planned for the margin; ``power`` is what they have.
+    """
+
+    errors: tuple[ShadowError, ...]
+    while_sending: tuple[ShadowError, ...]
+    habits: tuple[ShadowError, ...]
+    users_needed: int
+    power: Share
+
+    @property
+    def broken(self) -> tuple[ShadowError, ...]:
+        """Rows of what is offered that do not keep their bound, and the power where it is not what was planned."""
+        rows = [one for one in (*self.errors, *self.while_sending) if not one.share.kept]
+        if not self.power.kept:
+            words = f"{self.users_needed:,} users as planned"
+            rows.append(
+                ShadowError("power", words, STRONG_USERS.words, "equal models: passed", 0.8, self.power)
+            )
+        return tuple(rows)
+
+
+def shadow_gate(replays: int, walked: int, seed: int) -> ShadowGate:
+    """Every row; those of users who still send, the habits and the power in a part of the replays.
+
+    Raises:
+        DisagreementError: a shadow that the package judges differently.
+    """
+    return ShadowGate(
+        tuple(errors(replays, walked, seed)),
+        tuple(errors_while_sending(replays, seed)),
+        tuple(habits(replays, seed)),
+        *power(replays, seed),
+    )
 
 
 def errors(replays: int, walked: int, seed: int) -> Iterator[ShadowError]:
@@ -210,7 +249,7 @@ def habits(replays: int, seed: int) -> Iterator[ShadowError]:
         found.append((f"linearised by user, {rule.name}", rule.words, FEW_EFFECTIVE, count))
     for name, looks_at, users, count in found:
         share = Share(count, replays, ALPHA)
-        yield ShadowError(name, looks_at, users.words, truth.words, ALPHA, share, offered=False)
+        yield ShadowError(name, looks_at, users.words, truth.words, ALPHA, share)
 
 
 def power(replays: int, seed: int) -> tuple[int, Share]:
@@ -253,7 +292,7 @@ def _z(shadows: Shadows, test: DeclaredTest) -> Floats:
 
 
 def _tangos_variance(shadows: Shadows, null: float) -> Floats:
-    pairs, won = shadows.pairs.cumsum(axis=-1), shadows.differences.cumsum(axis=-1)
+    pairs, won = np.maximum(shadows.pairs.cumsum(axis=-1), 1), shadows.differences.cumsum(axis=-1)
     discordant = shadows.discordant.cumsum(axis=-1)
     candidate, champion = (discordant + won) / 2 / pairs, (discordant - won) / 2 / pairs
     b = (2 - candidate + champion) * null - candidate - champion
