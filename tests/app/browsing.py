@@ -36,6 +36,7 @@ QUERIES: dict[str, tuple[dict[str, str], ...]] = {
     "audit": ({}, {"entity": ID}),
     "register": ({}, {"id": ID}),
     "metrics": ({}, {"metric": "failure@1"}),
+    "sources": ({}, {"source": "main"}, {"add": "main"}),
 }
 """What follows the address of a page that shows more than one thing."""
 

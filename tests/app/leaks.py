@@ -1,7 +1,9 @@
 """How a leak is found: numbers that only outcomes hold, and every way out of the app's process.
 
 Ways out: messages to browsers, files for download, log lines, standard output, the session's state, caches, files, rows
-added to the registry. And a way in that must stay shut: the outcomes file, the outcome logs, the frozen rows of a look.
+added to the registry. And a way in that must stay shut: the outcomes file, every log, the frozen rows of a look, and the files
+that wait for the worker. Those are laid down by the app's process: that is their only way to the worker, and no cache of it,
+for it never reads them.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.cli.session import open_workspace_registry
 from app.settings import load_settings
+from app.spool import spool_of
 
 VALUES = {
     ("control", "done"): 7351.846193,
@@ -104,6 +107,14 @@ def plant(folder: Path) -> Canaries:
         pq.write_table(pa.Table.from_pylist(rows, table.schema.append(pa.field("note", pa.string()))), file)
     assert not files or counted == ROWS
     return _canaries(arm_of, logged)
+
+
+def outcomes_as_csv(folder: Path) -> str:
+    """The planted outcomes as a file that somebody could hand in: every canary is in it."""
+    files = sorted((folder / "logs" / "outcomes").glob("dt=*/*.parquet"))
+    tables = [pq.read_table(file, partitioning=None) for file in files]
+    text: str = pa.concat_tables(tables).to_pandas().to_csv(index=False)
+    return text
 
 
 def canaries_of_sealed(document: Mapping[str, Any]) -> Canaries:
@@ -182,7 +193,11 @@ def watching(folder: Path, canaries: Canaries, monkeypatch: Any, capsys: Any) ->
     for name, content in _caches():
         escape.scan(f"cache {name}", content)
     for file, stamp in _files(folder).items():
-        if files.get(file) != stamp and "registry.db" not in file.name:
+        if (
+            files.get(file) != stamp
+            and "registry.db" not in file.name
+            and spool_of(folder) not in file.parents
+        ):
             escape.scan(f"file {file.name}", file.read_bytes())
     for name, content in _rows(folder).items():
         if rows.get(name) != content:
@@ -311,24 +326,24 @@ def _within(cache: Any) -> Iterator[bytes]:
         yield cache if isinstance(cache, bytes) else _bytes_of(cache)
 
 
-_IN_OPEN, _IN_NONBLOCK = 0x20, 0o4000
+_IN_READ, _IN_OPEN, _IN_FOLDER, _IN_NONBLOCK = 0x1, 0x20, 0x40000000, 0o4000
 _EVENT = struct.Struct("iIII")
 
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[Callable[[], list[str]]]:
-    """Which outcome files are opened meanwhile, by whatever code: the kernel tells (inotify, Linux)."""
+    """Which logs and outcome files are opened meanwhile, and which waiting files are read, by whatever code: the kernel tells
+    (inotify, Linux)."""
     if not sys.platform.startswith("linux"):
         raise RuntimeError("the leak test watches files by inotify, which only Linux has")
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(_IN_NONBLOCK)
-    shut = [folder / "outcomes.yaml", *_and_within(folder / "logs" / "outcomes")]
+    shut = [folder / "outcomes.yaml", *_and_within(folder / "logs")]
     shut += _and_within(folder / ".fairtrial" / "extracts")
-    watched = {
-        libc.inotify_add_watch(descriptor, os.fsencode(path), _IN_OPEN): path
-        for path in shut
-        if path.exists()
-    }
+    watch = libc.inotify_add_watch
+    watched = {watch(descriptor, os.fsencode(path), _IN_OPEN): path for path in shut if path.exists()}
+    spool_of(folder).mkdir(parents=True, exist_ok=True)
+    watched[watch(descriptor, os.fsencode(spool_of(folder)), _IN_READ)] = spool_of(folder)
     assert -1 not in watched
     seen: list[str] = []
 
@@ -343,9 +358,10 @@ def _opened(folder: Path) -> Iterator[Callable[[], list[str]]]:
         except BlockingIOError:
             content = b""
         while content:
-            watch, _, _, length = _EVENT.unpack_from(content)
+            number, mask, _, length = _EVENT.unpack_from(content)
             name = content[_EVENT.size : _EVENT.size + length].rstrip(b"\0").decode()
-            seen.append(str((watched[watch] / name).relative_to(folder)))
+            if not (mask & _IN_READ and mask & _IN_FOLDER):  # a folder's names may be looked at
+                seen.append(str((watched[number] / name).relative_to(folder)))
             content = content[_EVENT.size + length :]
         os.close(descriptor)
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import duckdb
@@ -17,18 +18,33 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import streamlit as st
+from sqlalchemy import inspect, text
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.testing.v1 import AppTest
 
 from app.cli.session import open_workspace_registry
 from app.screens import navigation
 from app.screens.frame import Here, page
 from app.screens.navigation import Screen
 from app.settings import load_settings
+from app.spool import spool_of
 from app.worker import Worker
+from experiments.logs.sources import load_sources
 from registry import jobs
 from registry.errors import Refused
+from registry.looks import exposure_of
+from registry.plans import saved_design
 from registry.store import document, find_ledger, show
 from tests.app.browsing import JOINED_LATER, PEOPLE, addresses, served_to_this_machine, visit
-from tests.app.leaks import VALUES, Canaries, Escape, canaries_of_sealed, plant, watching
+from tests.app.leaks import (
+    VALUES,
+    Canaries,
+    Escape,
+    canaries_of_sealed,
+    outcomes_as_csv,
+    plant,
+    watching,
+)
 from tests.app.life import ID, START, Life
 from tests.app.test_cli_sequential import SEQUENTIAL
 
@@ -132,6 +148,144 @@ def test_verifying_the_chain_lets_out_nothing(planted, monkeypatch, capsys):
     assert escape.found == []
 
 
+# Files handed in
+
+
+class Kept:
+    """Streamlit's stores of files that came in, all that were made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stores: list[MemoryUploadedFileManager] = []
+        made, stores = MemoryUploadedFileManager.__init__, self.stores
+
+        def noted(store: MemoryUploadedFileManager, endpoint: str) -> None:
+            made(store, endpoint)
+            stores.append(store)
+
+        monkeypatch.setattr(MemoryUploadedFileManager, "__init__", noted)
+
+    @property
+    def bytes(self) -> int:
+        return sum(
+            len(file.data)
+            for store in self.stores
+            for files in store.file_storage.values()
+            for file in files.values()
+        )
+
+
+def _hand_in(content: str, person: str = "mira") -> AppTest:
+    """Through the page, as an outcome file of main."""
+    page = visit("sources", person, {"add": "main"})
+    with served_to_this_machine():
+        page.radio(key="sources.log").set_value("outcomes").run()
+        return page.file_uploader[0].set_value(("outcomes.csv", content.encode(), "text/csv")).run()
+
+
+def _everything_in(folder: Path) -> bytes:
+    """Every row of the registry, documents too."""
+    with open_workspace_registry(load_settings(folder)) as registry, registry.reading() as connection:
+        tables = inspect(registry.engine).get_table_names()
+        rows = [list(row) for table in tables for row in connection.execute(text(f'SELECT * FROM "{table}"'))]
+    return json.dumps(rows, default=str).encode()
+
+
+@pytest.mark.parametrize("people", [OWNER, EVERYBODY])
+def test_a_file_of_outcomes_that_is_handed_in_lets_out_nothing(planted, people, monkeypatch, capsys):
+    """Laid down, looked over, badly mapped, added: at each step every page, the worker's log and the registry are scanned.
+
+    The file that waits is the worker's, and no cache of the app's process, which wrote it and never reads it: the kernel
+    would tell.
+    """
+    folder, canaries = planted("running")
+    content = outcomes_as_csv(folder)
+    assert canaries.found_in("the file", content.encode())
+    kept = Kept(monkeypatch)
+    with watching(folder, canaries, monkeypatch, capsys) as escape:
+        page = _hand_in(content)
+        assert not page.exception
+        escape.page(page)
+        check = page.query_params["upload"][0]
+    assert (escape.found, kept.bytes) == ([], 0)
+    (waiting,) = spool_of(folder).iterdir()
+    assert canaries.found_in("what waits", waiting.read_bytes())
+    said: list[str] = []
+    Worker(folder, said.append).run(once=True)
+    steps = [check]
+    with open_workspace_registry(load_settings(folder)) as registry:
+        asked = jobs.find(registry, int(check)).parameters
+        for columns in ({"occurred_at": "note"}, {"value": "event", "unit": "value"}, {"event": "note"}):
+            wrong = dict(asked) | {"columns": columns}
+            steps.append(str(jobs.request(registry, "mira", jobs.Kind.UPLOAD_CHECK, "main", wrong).id))
+    Worker(folder, said.append).run(once=True)
+    with watching(folder, canaries, monkeypatch, capsys) as escape:
+        _visit_everything(escape, people)
+        for person in people:
+            for step in steps:
+                escape.where = f"{person} at a file handed in, job {step}"
+                escape.page(visit("sources", person, {"upload": step}))
+    assert escape.found == []
+    with open_workspace_registry(load_settings(folder)) as registry:
+        jobs.request(registry, "mira", jobs.Kind.UPLOAD_COMMIT, "main", {"check": int(check)})
+    Worker(folder, said.append).run(once=True)
+    with open_workspace_registry(load_settings(folder)) as registry:
+        assert find_ledger(registry, entity="main", action="add file")
+    with watching(folder, canaries, monkeypatch, capsys) as escape:
+        _visit_everything(escape, people)
+        escape.page(visit("sources", "mira", {"upload": check}))
+    assert escape.found == []
+    assert canaries.found_in("the registry", _everything_in(folder)) == []
+    assert canaries.found_in("the worker's log", "\n".join(said).encode()) == []
+
+
+def keeps_the_file(uploaded: Any, folder: Path) -> None:
+    st.session_state["kept"] = uploaded.getvalue()
+
+
+def shows_its_size_in_rows(uploaded: Any, folder: Path) -> None:
+    st.write(uploaded.getvalue().decode().splitlines()[1])
+
+
+def reads_what_waits(uploaded: Any, folder: Path) -> None:
+    spool_of(folder).mkdir(parents=True, exist_ok=True)
+    (spool_of(folder) / "x.csv").write_bytes(uploaded.getvalue())
+    (spool_of(folder) / "x.csv").read_bytes()
+
+
+def lays_it_elsewhere(uploaded: Any, folder: Path) -> None:
+    (folder / "copy.csv").write_bytes(uploaded.getvalue())
+
+
+UPLOAD_LEAKS = {
+    keeps_the_file: "session state kept",
+    shows_its_size_in_rows: "message",
+    reads_what_waits: "opened: .fairtrial/uploads/x.csv",
+    lays_it_elsewhere: "file copy.csv",
+}
+
+
+@pytest.mark.parametrize("leak", UPLOAD_LEAKS, ids=lambda leak: leak.__name__)
+def test_a_leak_of_a_file_that_is_handed_in_is_found(planted, leak, monkeypatch, capsys):
+    folder, canaries = planted("running")
+    content = outcomes_as_csv(folder)
+    kept = Kept(monkeypatch)
+
+    @page
+    def leaking(here: Here) -> None:
+        uploaded = st.file_uploader("File", key="file")
+        if uploaded is not None:
+            leak(uploaded, here.settings.folder)
+
+    monkeypatch.setattr(navigation, "SECTIONS", {"Work": (Screen(leaking, "Leaking", "home", ""),)})
+    with watching(folder, canaries, monkeypatch, capsys) as escape:
+        shown = visit("", "mira")
+        with served_to_this_machine():
+            shown.file_uploader[0].set_value(("outcomes.csv", content.encode(), "text/csv")).run()
+        escape.page(shown)
+    assert any(UPLOAD_LEAKS[leak] in one for one in escape.found), escape.found
+    assert kept.bytes > 0  # this page forgets nothing
+
+
 # Leaks, planted
 
 
@@ -230,6 +384,20 @@ def test_a_planted_leak_is_found(planted, leak, monkeypatch, capsys):
     st.cache_data.clear()
     assert any(LEAKS[leak] in one for one in escape.found), escape.found
     assert any(one.startswith("opened: logs/outcomes") for one in escape.found)
+
+
+def test_opening_any_log_is_found(planted, monkeypatch, capsys):
+    """Assignments are no outcomes; that pages open no log at all is what keeps them from opening the wrong one."""
+    folder, canaries = planted("running")
+
+    @page
+    def opening(here: Here) -> None:
+        exposure_of(saved_design(show(here.registry, ID)), load_sources(here.settings.sources), None)
+
+    monkeypatch.setattr(navigation, "SECTIONS", {"Work": (Screen(opening, "Opening", "home", ""),)})
+    with watching(folder, canaries, monkeypatch, capsys) as escape:
+        visit("", "mira")
+    assert any(one.startswith("opened: logs/assignments") for one in escape.found)
 
 
 def test_opening_the_outcomes_file_is_found(planted, monkeypatch, capsys):
