@@ -92,7 +92,7 @@ def ab_draft(
             {"name": "candidate", "version": rollout.candidate},
         ],
         "assignment": _assignment(rollout, canary),
-        **_of_canary(canary),
+        **_of_canary(canary, catalogue, str(declared["primary"].get("metric"))),
         **declared,
         "anything_else": _anything_else(rollout, handed),
         **_people(rollout),
@@ -146,12 +146,16 @@ def _assignment(rollout: RolloutDesign, canary: CanaryDesign | None) -> dict[str
     return rule
 
 
-def _of_canary(canary: CanaryDesign | None) -> dict[str, Any]:
+def _of_canary(canary: CanaryDesign | None, catalogue: Catalogue, primary: str) -> dict[str, Any]:
+    """What the canary gives; the primary is none of the guardrails, for a metric has one role."""
     if canary is None:
         return {}
     written = canary.written
+    decides = catalogue[primary].reference if primary in catalogue else primary
     body: dict[str, Any] = {
-        "guardrails": [_guardrail(measure) for measure in canary.guardrails],
+        "guardrails": [
+            _guardrail(measure) for measure in canary.guardrails if measure.metric.reference != decides
+        ],
         "units": {"randomisation": written.unit},
         "label_delay": written_duration(written.label_delay),
         "source": written.source,

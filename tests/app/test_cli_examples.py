@@ -44,8 +44,12 @@ ELSEWHERE = (
     "people token revoke",
     "people require-tokens",
     "audit adopt-key",
+    "shadow",
+    "canary",
+    "ladder",
 )
-"""Examples that other tests run: test_cli_init, test_demo, test_screens, test_cli_people, test_cli_tokens, test_cli_audit."""
+"""Examples that other tests run: test_cli_init, test_demo, test_screens, test_cli_people, test_cli_tokens, test_cli_audit,
+test_cli_ladder."""
 
 LINES = [
     line
