@@ -81,7 +81,8 @@ def units_by_day(
         axis=alt.Axis(title="exposed units so far", tickCount=5, format=",d", grid=True),
     )
     layers = [*_paths(lines, horizon, x, y)]
-    labels = _apart([line.came[-1] / top * HEIGHT for line in lines])
+    behind = sum(line.came[-1] - (line.by_plan(ends[-1]) or 0) for line in lines) < 0
+    labels = _apart([line.came[-1] / top * HEIGHT for line in lines], below=behind)
     for index, line in enumerate(lines):
         layers += _drawn(line, index, ends, labels[index], x, y)
     chart = alt.LayerChart(layer=layers).properties(width=width, height=HEIGHT)
@@ -189,14 +190,19 @@ def _drawn(
     ]
 
 
-def _apart(heights: Sequence[float]) -> list[float]:
-    """How many pixels each label moves up, so that none lies on another."""
-    order = sorted(range(len(heights)), key=lambda index: heights[index])
+def _apart(heights: Sequence[float], *, below: bool) -> list[float]:
+    """How many pixels each label moves up, so that none lies on another, or on the planned path.
+
+    Args:
+        below: whether the path lies above the lines, so that their labels move down.
+    """
+    way = -1 if below else 1
+    order = sorted(range(len(heights)), key=lambda index: way * heights[index])
     shifts = [0.0] * len(heights)
     before = float("-inf")
     for index in order:
-        at = max(heights[index], before + LABEL_HEIGHT)
-        shifts[index] = at - heights[index]
+        at = max(way * heights[index] + LABEL_HEIGHT / 2, before + LABEL_HEIGHT)
+        shifts[index] = way * at - heights[index]
         before = at
     return shifts
 

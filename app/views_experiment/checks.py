@@ -77,6 +77,7 @@ _READABLE: Final = Guidance(
     (
         "A change of schema: a column was renamed or has another type since.",
         "Rows that were cut off while they were written.",
+        "Units whose assignment is not in the log: rows that were lost, or those of another experiment.",
     ),
     "Look at the rows that cannot be read; they are counted and never dropped in silence.",
 )

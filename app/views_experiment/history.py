@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.declared_words import duration_in_words
 from app.formats import NOTHING, instant
 from registry.clock import parse_instant
 from registry.database import Registry
@@ -20,6 +21,11 @@ TIMINGS: Final = {
     "B": "B: after exposure, outcomes closed to all",
     "C": "C: after outcomes were seen",
 }
+
+_STATUSES: Final = {"open": "waits for a second person", "lapsed": "lapsed: the experiment ended before"}
+_DURATIONS: Final = frozenset(
+    {"minimum_duration", "maximum_duration", "step", "window", "catalogue_window", "label_delay", "maturity"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,9 @@ def changes_under_review(registry: Registry, dossier: Dossier) -> tuple[Changed,
 def proposed_changes(proposal: Proposal) -> tuple[Changed, ...]:
     """What a proposed amendment would change, from what was recorded of it."""
     return tuple(
-        Changed(one["field"], one["change"], _value(one["old"]), _value(one["new"]))
+        Changed(
+            one["field"], one["change"], _value(one["field"], one["old"]), _value(one["field"], one["new"])
+        )
         for one in proposal.content.get("diff", ())
     )
 
@@ -103,7 +111,7 @@ def proposal_facts(proposal: Proposal) -> tuple[tuple[str, str], ...]:
     """What a proposal says for itself, and what became of it."""
     facts = [
         ("Proposed", f"{instant(proposal.proposed_at)} by {proposal.proposed_by}"),
-        ("Status", proposal.status),
+        ("Status", _STATUSES.get(proposal.status, proposal.status)),
     ]
     facts += _why(proposal)
     if proposal.settled_by is not None:
@@ -119,7 +127,10 @@ def records_of(dossier: Dossier) -> tuple[Record, ...]:
 
 
 def changed(changes: tuple[Change, ...]) -> tuple[Changed, ...]:
-    return tuple(Changed(one.name, one.kind.value, _value(one.old), _value(one.new)) for one in changes)
+    return tuple(
+        Changed(one.name, one.kind.value, _value(one.name, one.old), _value(one.name, one.new))
+        for one in changes
+    )
 
 
 def _why(proposal: Proposal) -> list[tuple[str, str]]:
@@ -133,7 +144,11 @@ def _why(proposal: Proposal) -> list[tuple[str, str]]:
         "inference": "Effect on inference",
         "timing_when_proposed": "Timing class when proposed",
     }
-    content = proposal.content
+    content = dict(proposal.content)
+    if "timing_when_proposed" in content:
+        content["timing_when_proposed"] = TIMINGS.get(
+            content["timing_when_proposed"], content["timing_when_proposed"]
+        )
     return [(name, str(content[key]).replace("_", " ")) for key, name in names.items() if content.get(key)]
 
 
@@ -142,7 +157,10 @@ def _record(entry: Entry) -> Record:
     return Record(at, entry.actor, entry.role, entry.action, entry.summary, entry.reason or "")
 
 
-def _value(value: Any) -> str:
+def _value(field: str, value: Any) -> str:
+    """A value as people read it; what the plan keeps as seconds is said as a duration."""
     if value is None:
         return NOTHING
+    if field.rsplit(".", 1)[-1] in _DURATIONS and isinstance(value, int) and not isinstance(value, bool):
+        return duration_in_words(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

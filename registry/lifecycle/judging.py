@@ -40,7 +40,8 @@ class Judgement:
     """What would become of a changed plan now; what the change has to say for itself is not judged.
 
     Attributes:
-        kind: a material change makes a new version and needs the reviewer; an administrative one is saved at once.
+        kind: a material change makes a new version and needs the reviewer; an administrative one, be it of a comment in the text,
+            is saved at once.
         material, administrative: what differs.
         forbidden: what the change touches that may not change any more, in words, with the names of the fields.
         objections: everything in the way; empty where it can be sent.
@@ -84,7 +85,7 @@ def judge_change(
             kind, timing = "material", note_in_the_way(doing, current, plan, material, exposure)
         else:
             timing = timing_of(Act(registry, connection, person, "amend", experiment), current, exposure)
-            if administrative:
+            if administrative or plan.written != old.written:
                 kind = "administrative"
                 note_in_the_way_of_words(doing, current, plan)
         return Judgement(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -400,8 +401,12 @@ def test_what_is_only_in_words_is_judged_administrative_and_by_its_own_rules(tea
 
 def test_nothing_changed_is_judged_as_nothing(team: Any) -> None:
     id = team.registered().id
-    found = judged(team, id, changed(team, id, {}), exposure=None)
+    same = changed(team, id, {})
+    found = judged(team, id, same, exposure=None)
     assert (found.kind, found.objections) == ("nothing", ())
+    worded = replace(same, written=f"# in other words\n{same.written}")
+    found = judged(team, id, worded, exposure=None)
+    assert (found.kind, found.material, found.administrative) == ("administrative", (), ())
 
 
 def test_before_the_first_exposure_the_logs_have_to_be_asked_to_judge(team: Any) -> None:

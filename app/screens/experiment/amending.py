@@ -51,11 +51,13 @@ class Bench:
     """One session's amendment of one experiment.
 
     Attributes:
+        first: the plan as it was begun with.
         text: the plan as it is to be.
         of: revision of the experiment that it was begun on.
     """
 
     desk: Desk
+    first: str
     text: str
     of: int
 
@@ -90,7 +92,8 @@ def amending(opened: Opened) -> None:
 def _begun(opened: Opened) -> Bench:
     desk = Desk(f"{opened.id}-amendment", opened.revision)
     desk.left.update(range(len(STEPS) + 1))  # what is missing is said at once: the plan was complete
-    return Bench(desk, _pinned(opened, opened.dossier.draft_written), opened.revision)
+    text = _pinned(opened, opened.dossier.draft_written)
+    return Bench(desk, text, text, opened.revision)
 
 
 def _pinned(opened: Opened, text: str) -> str:
@@ -202,7 +205,7 @@ def _outlook(opened: Opened, bench: Bench, plan: Plan, key: str) -> None:
     judged = lifecycle.judge_change(opened.here.registry, opened.me.id, opened.id, plan, exposure)
     known = exposure is not None or opened.dossier.experiment.state is not State.REGISTERED
     shown = outlook_of(judged, logs_asked=known)
-    if shown.kind == "nothing":
+    if shown.kind == "nothing" or bench.text == bench.first:
         marks.words(CLASSES["nothing"])
         _may_change(judged.timing, known=known)
         return
@@ -216,7 +219,10 @@ def _outlook(opened: Opened, bench: Bench, plan: Plan, key: str) -> None:
         }
         for row in shown.rows
     ]
-    marks.table(table("What this would change of the plan", rows))
+    if rows:
+        marks.table(table("What this would change of the plan", rows))
+    else:
+        marks.words("Only what the plan does not rest on differs: comments, or the traffic that is expected.")
     timing = shown.timing or "not known before the logs are asked"
     marks.facts([("Class", shown.class_words), ("Timing class, from the logs and the ledger", timing)])
     if shown.kind == "material" and not known and not _waiting(opened):

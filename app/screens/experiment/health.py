@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import streamlit as st
 
 from app.charts.enrolment import arms_so_far, maturity_by_week
@@ -21,6 +23,9 @@ from app.views_experiment.schedule import next_check
 from experiments.designs.design import Design
 from experiments.looks.health import Health
 from registry.jobs import Kind
+
+HALF: Final = 380
+"""Natural width of a picture that takes half of the page, or the whole of a phone."""
 
 
 def health_line(opened: Opened) -> None:
@@ -45,17 +50,17 @@ def units_so_far(design: Design, health: Health) -> None:
     """Enrolment by day, allocation, maturity and what is left out; assignments and exposures only."""
     st.subheader("Units so far", anchor="units-so-far")
     marks.words("Assignments and exposures only; no outcome is read for these.", muted=True)
-    if health.days:
-        drawn = units_by_day(health.days, health.arms, design.written.power.units_per_day, health.watermark)
-        marks.words("Enrolment by day and arm", heading=True)
-        marks.words(drawn.sentence)
-        sheet.picture("Enrolment by day and arm", drawn)
-    left, right = st.columns(2)
+    left, right = st.columns(2, gap="medium")
     with left:
-        _allocation(health)
+        _enrolment(design, health)
     with right:
         _maturity(design, health)
-    _left_out(health)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _allocation(health, "assigned")
+    with right:
+        _allocation(health, "exposed")
+        _left_out(health)
 
 
 def checks(findings: Findings, health: Health) -> None:
@@ -105,27 +110,35 @@ def _failing(findings: Findings) -> None:
         )
 
 
-def _allocation(health: Health) -> None:
-    """The arms' shares of assigned units and, where exposure is logged by itself, of exposed ones, each with its own test."""
-    tests = [check for check in health.checks if is_allocation(check)]
-    assigned = next((check for check in tests if "exposed" not in check.name), None)
-    exposed = next((check for check in tests if "exposed" in check.name), None)
-    drawn = arms_so_far(health.arms, assigned)
-    marks.words("Allocation of assigned units", heading=True)
-    marks.words(drawn.sentence)
-    sheet.picture("Allocation of assigned units", drawn)
-    if exposed is None:
+def _enrolment(design: Design, health: Health) -> None:
+    if not health.days:
         return
-    drawn = arms_so_far(health.arms, exposed, of="exposed")
-    marks.words("Allocation of exposed units", heading=True)
-    marks.words(f"{drawn.sentence} The analysis takes exposed units.")
-    sheet.picture("Allocation of exposed units", drawn)
+    drawn = units_by_day(
+        health.days, health.arms, design.written.power.units_per_day, health.watermark, width=HALF
+    )
+    marks.words("Enrolment by day and arm", heading=True)
+    marks.words(drawn.sentence)
+    sheet.picture("Enrolment by day and arm", drawn)
+
+
+def _allocation(health: Health, of: Literal["assigned", "exposed"]) -> None:
+    """The arms' shares with their own test; those of exposed units only where exposure is logged by itself."""
+    tests = [check for check in health.checks if is_allocation(check)]
+    test = next((check for check in tests if ("exposed" in check.name) == (of == "exposed")), None)
+    if of == "exposed" and test is None:
+        return
+    drawn = arms_so_far(health.arms, test, of=of, width=HALF)
+    title = f"Allocation of {of} units"
+    taken = " The analysis takes exposed units." if of == "exposed" else ""
+    marks.words(title, heading=True)
+    marks.words(drawn.sentence + taken)
+    sheet.picture(title, drawn)
 
 
 def _maturity(design: Design, health: Health) -> None:
     if not health.maturing:
         return
-    drawn = maturity_by_week(health.maturing)
+    drawn = maturity_by_week(health.maturing, width=HALF)
     marks.words("Maturity by week of first exposure", heading=True)
     marks.words(drawn.sentence)
     sheet.picture("Maturity by week of first exposure", drawn)

@@ -230,6 +230,15 @@ def test_what_was_begun_is_shown_against_the_plan_as_it_is_by_now(at):
     assert "stopping.maximum_duration" in words(page)
 
 
+def test_a_comment_is_saved_without_a_version(at):
+    life = at("running")
+    page = as_a_file(begun(), "title: A small change", "# as agreed on Monday\ntitle: A small change")
+    assert "Only what the plan does not rest on differs" in words(page)
+    page = press(page, "Save the change")
+    assert "# as agreed on Monday" in dossier(life.folder).draft_written
+    assert len(dossier(life.folder).plans) == 1
+
+
 def test_it_can_be_put_away(at):
     at("running")
     page = press(as_a_file(begun(), *LONGER), "Put it away without sending")
