@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.charts.timeline import timeline_chart
-from app.formats import count
+from app.formats import count, share
 from app.overview.listing import Listed, as_csv, choices, on_home, rows_of
 from app.overview.timeline import MOST, dated, timeline
 from app.screens.experiment import marks, sheet
@@ -77,7 +77,7 @@ def _row(row: Listed, mine: frozenset[str]) -> dict[str, object]:
         "State": row.words,
         "Owner": row.owner,
         "Primary metric": row.primary_metric,
-        "Progress": row.progress_words,
+        "Of planned units": "" if row.progress is None else share(round(row.progress, 2)),
         "Next": row.comes_next,
         "Health": row.health or "",
         "Amendments": row.amendments or "",
