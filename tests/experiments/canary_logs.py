@@ -243,4 +243,5 @@ class Canary:
 
 
 def _moments(seconds: np.ndarray) -> pd.Series:
-    return pd.Series(pd.to_datetime(START) + pd.to_timedelta(np.round(seconds, 3), unit="s"))
+    at = pd.to_datetime(START) + pd.to_timedelta(np.round(seconds, 3), unit="s")
+    return pd.Series(at).astype("datetime64[us, UTC]")
