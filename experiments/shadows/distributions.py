@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from experiments.logs.sql import Step, text
+from experiments.shadows.cells import sums_by_unit, unit_sums
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import AnswerCell, LevelPlaces, ScoreCell, UnitSums
+from experiments.shadows.pairing import BOTH
 from experiments.shadows.percentiles import edges
 from experiments.shadows.quantities import Quantity, Said, label_positive
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import Among, over_units_step, places, unit_sums
+from experiments.shadows.sums import Among, places
 
 BINS: Final = 10
 MOST_CLASSES: Final = 20
@@ -70,11 +72,15 @@ def score_cells(reading: ShadowReading, found: Scored, among: Among) -> tuple[Sc
     return tuple(ScoreCell(int(h), int(c), int(n)) for h, c, n in rows)
 
 
-def score_bins_by_unit(reading: ShadowReading, found: Scored, among: Among) -> UnitSums:
+def score_bins_by_unit(
+    reading: ShadowReading, found: Scored, cells: Sequence[ScoreCell], among: Among
+) -> UnitSums:
     """Pairs by bin of either model, by unit: what an interval of the stability index rests on."""
     name = "prediction_psi" if reading.design.task == "regression" else "score_psi"
     bins = [str(index) for index in range(len(found.edges) + 1)]
-    return _by_unit(reading, name, bins, (found.bin_of(found.champion), found.bin_of(found.candidate)), among)
+    joint = {(str(one.champion_bin), str(one.candidate_bin)): one.pairs for one in cells}
+    sides = found.bin_of(found.champion), found.bin_of(found.candidate)
+    return _by_unit(reading, name, bins, bins, sides, joint, among)
 
 
 def classes_by_unit(reading: ShadowReading, answers: Sequence[AnswerCell], among: Among) -> UnitSums | None:
@@ -82,31 +88,47 @@ def classes_by_unit(reading: ShadowReading, answers: Sequence[AnswerCell], among
     classes = sorted({cell.champion for cell in answers} | {cell.candidate for cell in answers})
     if not 2 <= len(classes) <= MOST_CLASSES:
         return None
-    said = "CAST(champion_answer AS VARCHAR)", "CAST(candidate_answer AS VARCHAR)"
-    return _by_unit(reading, "prediction_psi", [text(one) for one in classes], said, among)
+    joint = {(one.champion, one.candidate): one.pairs for one in answers}
+    sides = "CAST(champion_answer AS VARCHAR)", "CAST(candidate_answer AS VARCHAR)"
+    return _by_unit(reading, "prediction_psi", classes, [text(one) for one in classes], sides, joint, among)
 
 
 def _by_unit(
-    reading: ShadowReading, name: str, values: Sequence[str], sides: tuple[str, str], among: Among
+    reading: ShadowReading,
+    name: str,
+    values: Sequence[str],
+    literals: Sequence[str],
+    sides: tuple[str, str],
+    joint: Mapping[tuple[str, str], int],
+    among: Among,
 ) -> UnitSums:
     """How many pairs of a unit have each value, of the champion's side and then of the candidate's."""
-    wanted = [(side, value) for side in ("champion", "candidate") for value in values]
-    count = "count(CASE WHEN {} THEN 1 END)" if among.by_user else "CASE WHEN {} THEN 1 ELSE 0 END"
-    columns = [
-        f"{count.format(f'{side} = {value}')} AS q0_{place}" for place, (side, value) in enumerate(wanted)
-    ]
-    everything, group = ("count(*)", " GROUP BY unit") if among.by_user else ("1", "")
-    reading.engine.run(
-        Step(
-            "per_unit",
-            f"CREATE OR REPLACE TEMP TABLE per_unit AS SELECT {', '.join(columns)}, {everything} AS q0_{len(wanted)} FROM "
-            f"(SELECT unit, {sides[0]} AS champion, {sides[1]} AS candidate FROM pairs WHERE {among.answered}) AS binned "
-            f"WHERE champion IS NOT NULL AND candidate IS NOT NULL{group}",
-        )
-    )
-    names = tuple(f"{side} {value}" for side, value in wanted)
+    names = tuple(f"{side} {value}" for side in ("champion", "candidate") for value in values)
     quantity = Quantity(name, names, names, (1,) * len(names))
-    return unit_sums(quantity, reading.one(over_units_step(quantity, 0)))
+    if not among.by_user:
+        return _of_pairs(quantity, values, joint)
+    wanted = [f"{side} = {literal}" for side in ("champion", "candidate") for literal in literals]
+    columns = ", ".join(f"count(CASE WHEN {one} THEN 1 END) AS s{place}" for place, one in enumerate(wanted))
+    by_unit = (
+        f"SELECT {columns}, count(*) AS s{len(wanted)} FROM (SELECT unit, {sides[0]} AS champion, {sides[1]} AS candidate "
+        f"FROM pairs WHERE {among.answered}) AS binned WHERE champion IS NOT NULL AND candidate IS NOT NULL GROUP BY unit"
+    )
+    return sums_by_unit(reading, quantity, by_unit)
+
+
+def _of_pairs(quantity: Quantity, values: Sequence[str], joint: Mapping[tuple[str, str], int]) -> UnitSums:
+    """Where every pair is a unit, products are the counts of the pairs that have both values."""
+    sides = [(side, value) for side in (0, 1) for value in values]
+    pairs = sum(joint.values())
+
+    def counted(a: tuple[int, str], b: tuple[int, str]) -> int:
+        return sum(n for said, n in joint.items() if said[a[0]] == a[1] and said[b[0]] == b[1])
+
+    sums = [counted(one, one) for one in sides]
+    products = []
+    for i, one in enumerate(sides):
+        products += [*(counted(one, other) for other in sides[i:]), sums[i]]
+    return unit_sums(quantity, (pairs, *sums, pairs, *products, pairs))
 
 
 def score_places(reading: ShadowReading, found: Scored, among: Among) -> tuple[LevelPlaces, ...]:
@@ -119,6 +141,15 @@ def score_places(reading: ShadowReading, found: Scored, among: Among) -> tuple[L
         )
     )
     return tuple(LevelPlaces(SCORE, str(level), int(n), int(h), int(c)) for level, n, h, c in rows)
+
+
+def score_by_level(found: Scored, among: Among) -> str:
+    """Requests that the champion scored, a row each: whose, at which level, matched or not."""
+    return (
+        f"SELECT unit, {score_level(found)} AS level, CASE WHEN place = {BOTH} THEN 1 ELSE 0 END AS matched, "
+        f"CASE WHEN place = {BOTH} THEN 0 ELSE 1 END AS unmatched FROM pairs WHERE {among.in_time} "
+        f"AND ({found.champion}) IS NOT NULL"
+    )
 
 
 def score_level(found: Scored) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.cohorts.cohort import CutOff
-from experiments.logs.sql import MICROSECONDS, Step
+from experiments.logs.sql import MICROSECONDS
+from experiments.shadows.cells import Cells, level_of
 from experiments.shadows.distributions import (
     classes_by_unit,
     reliability_step,
     score_bins_by_unit,
+    score_by_level,
     score_cells,
-    score_level,
     score_places,
     scored,
     truth_of,
@@ -20,159 +21,140 @@ from experiments.shadows.evidence import (
     AnswerCell,
     ContentEvidence,
     Day,
-    LevelPlaces,
     PairingEvidence,
     ReliabilityCell,
-    RightAndWrong,
+    ShadowEvidence,
     UnitSums,
 )
-from experiments.shadows.missing import by_unit
+from experiments.shadows.missing import at_worst_level
 from experiments.shadows.noise import noise_of
-from experiments.shadows.percentiles import latency_quantiles
+from experiments.shadows.percentiles import Latencies, Thresholds
 from experiments.shadows.quantities import FAILURES, Quantity, deciding, quantities, right
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import (
-    Among,
-    answers_step,
-    days_step,
-    flow_step,
-    level_of,
-    level_step,
-    levels_step,
-    order_step,
-    over_units_step,
-    per_unit_step,
-    table_step,
-    unit_sums,
-)
+from experiments.shadows.sums import Among, answers_step, days_step
+from experiments.shadows.validity import is_trusted
+
+Rows = tuple[int, int, int]
+"""Rows read of champion and candidate, and rows of any model without a request id or a time."""
 
 
-def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: tuple[int, int, int]) -> PairingEvidence:
+def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> PairingEvidence:
     """The evidence that needs neither answers nor labels, from table ``pairs``.
 
     Args:
         rows: what ``ShadowReading.pair`` returned.
     """
-    design = reading.design
+    failures = _failures(reading)
+    cells = Cells(reading, Among.of(reading.design, cut_off), failures, far_us=_far(reading))
+    return _pairing(cells, cut_off, rows, failures)
+
+
+def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidence:
+    """All evidence, from table ``pairs`` made with content; none of the content where the pairs cannot be trusted."""
+    design, said = reading.design, reading.said
     among = Among.of(design, cut_off)
-    far = design.written.pairing.answer_within * MICROSECONDS if reading.timed else None
-    flow = reading.one(flow_step(among, far))
-    (
-        both,
-        champion_only,
-        candidate_only,
-        duplicated,
-        hashed,
-        other,
-        apart,
-        ownerless,
-        incomplete,
-        answered,
-        labelled,
-        units,
-    ) = flow
-    several, disordered = 0, None
-    if reading.timed and design.by_user:
-        several, disordered = (int(n) for n in reading.one(order_step(among)))
-    failures = [quantity for column, quantity in FAILURES.items() if column in reading.columns]
-    run = reading.engine.run
-    levels = tuple(
-        LevelPlaces(attribute, str(level), int(b), int(h), int(c))
-        for attribute in design.attributes
-        for level, b, h, c in run(levels_step(attribute, among))
+    failures, wanted = _failures(reading), quantities(design, said)
+    latencies = Latencies(reading, among) if said.has("latency_ms") else None
+    thresholds = latencies.thresholds() if latencies is not None else ()
+    champion, candidate = right(design, said, "champion"), right(design, said, "candidate")
+    cells = Cells(
+        reading,
+        among,
+        [*failures, *wanted, *(at.quantity for at in thresholds)],
+        right=None if champion is None or candidate is None else (champion, candidate),
+        far_us=_far(reading),
     )
-    days = run(days_step(among)) if reading.timed else []
+    pairing = _pairing(cells, cut_off, rows, failures)
+    if not is_trusted(design, pairing):
+        return ShadowEvidence(pairing, None)
+    return ShadowEvidence(pairing, _content(cells, cut_off, wanted, latencies, thresholds))
+
+
+def _failures(reading: ShadowReading) -> list[Quantity]:
+    return [quantity for column, quantity in FAILURES.items() if column in reading.columns]
+
+
+def _far(reading: ShadowReading) -> int | None:
+    return reading.design.written.pairing.answer_within * MICROSECONDS if reading.timed else None
+
+
+def _pairing(cells: Cells, cut_off: CutOff, rows: Rows, failures: Sequence[Quantity]) -> PairingEvidence:
+    reading, flow, order, levels = cells.reading, cells.flow(), cells.order(), cells.places()
+    days = reading.engine.run(days_step(cells.among)) if reading.timed else []
+    by_level = "SELECT *, n_both AS matched, n_champion_only + n_candidate_only AS unmatched FROM cells"
     return PairingEvidence(
         cut_off=cut_off,
         champion_rows=rows[0],
         candidate_rows=rows[1],
         broken_rows=rows[2],
-        both=int(both),
-        champion_only=int(champion_only),
-        candidate_only=int(candidate_only),
-        duplicated=int(duplicated),
-        with_hash=int(hashed),
-        other_inputs=int(other),
-        too_far_apart=None if apart is None else int(apart),
-        units_with_several=several,
-        out_of_order=disordered,
-        without_unit=int(ownerless) if design.by_user else 0,
-        incomplete=int(incomplete),
-        answered=int(answered),
-        labelled=int(labelled),
+        both=flow.both,
+        champion_only=flow.champion_only,
+        candidate_only=flow.candidate_only,
+        duplicated=flow.duplicated,
+        with_hash=flow.hashed,
+        other_inputs=flow.other_inputs,
+        too_far_apart=flow.far if reading.timed else None,
+        units_with_several=0 if order is None else order[0],
+        out_of_order=None if order is None else order[1],
+        without_unit=flow.ownerless if cells.among.by_user else 0,
+        incomplete=flow.incomplete,
+        answered=flow.answered,
+        labelled=flow.labelled,
         conflicting_labels=reading.conflicting,
         has_labels=reading.source.labels is not None,
         complete=reading.watermark().us is None,
-        units=int(units) if design.by_user else int(labelled),
+        units=cells.units(),
         days=tuple(Day(*(int(n) for n in row)) for row in days),
         levels=levels,
-        missing=by_unit(reading, levels, level_of, among),
-        failures=tuple(_sums(reading, failures, among)),
+        missing=at_worst_level(reading, levels, by_level, level_of),
+        failures=tuple(one for quantity in failures for one in cells.sums(quantity)),
         logged=tuple(sorted(reading.columns)),
     )
 
 
-def gather_content(reading: ShadowReading, cut_off: CutOff) -> ContentEvidence:
-    """What the models said, from table ``pairs`` made with content."""
+def _content(
+    cells: Cells,
+    cut_off: CutOff,
+    wanted: Sequence[Quantity],
+    latencies: Latencies | None,
+    thresholds: Sequence[Thresholds],
+) -> ContentEvidence:
+    reading, among = cells.reading, cells.among
     design, said = reading.design, reading.said
-    among = Among.of(design, cut_off)
-    found = _sums(reading, quantities(design, said), among)
-    quantity = deciding(design, said)
-    if quantity is not None:
-        for attribute in design.attributes:
-            rows = reading.engine.run(level_step(quantity, attribute, among))
-            found += [unit_sums(quantity, row[1:], attribute, str(row[0])) for row in rows]
-    champion, candidate = right(design, said, "champion"), right(design, said, "candidate")
-    tables: list[RightAndWrong] = []
-    if champion is not None and candidate is not None:
-        for segment in (None, *design.attributes):
-            rows = reading.engine.run(table_step(champion, candidate, segment, among.labelled))
-            tables += [
-                RightAndWrong(segment, None if level is None else str(level), *(int(n) for n in cells))
-                for level, *cells in rows
-            ]
-    answers: list[AnswerCell] = []
-    if said.has("prediction") and design.task in {"binary", "multiclass"}:
-        answers = [
-            AnswerCell(str(h), str(c), int(n)) for h, c, n in reading.engine.run(answers_step(among.answered))
-        ]
-    found_scores = scored(reading, among)
+    found = [one for quantity in wanted for one in cells.sums(quantity)]
+    decides = deciding(design, said)
+    if decides is not None:
+        found += [one for attribute in design.attributes for one in cells.sums(decides, attribute)]
+    answers, label_values, known = _answers(reading, among)
+    scores = scored(reading, among)
+    binned = () if scores is None else score_cells(reading, scores, among)
     limited = {limit.measure for limit in design.limits}
-    if (
-        found_scores is not None
-        and limited & {"score_psi", "prediction_psi"}
-        and (design.task == "regression" or "score_psi" in limited)
-    ):
-        found.append(score_bins_by_unit(reading, found_scores, among))
+    if scores is not None and ("prediction_psi" if design.task == "regression" else "score_psi") in limited:
+        found.append(score_bins_by_unit(reading, scores, binned, among))
     if "prediction_psi" in limited and answers:
         classes = classes_by_unit(reading, answers, among)
         found += [] if classes is None else [classes]
-    places_by_score = score_places(reading, found_scores, among) if found_scores else ()
-    label_values, known = _label_values(reading, among)
+    levels = () if scores is None else score_places(reading, scores, among)
+    missing: tuple[UnitSums, ...] = ()
+    if scores is not None:
+        missing = at_worst_level(reading, levels, score_by_level(scores, among), lambda _: "level")
     return ContentEvidence(
         sums=tuple(found),
-        tables=tuple(tables),
-        answers=tuple(answers),
-        score_cells=() if found_scores is None else score_cells(reading, found_scores, among),
-        score_edges=() if found_scores is None else found_scores.edges,
+        tables=cells.right_and_wrong(),
+        answers=answers,
+        score_cells=binned,
+        score_edges=() if scores is None else scores.edges,
         score_scale=10**design.primary.decimals,
-        levels=places_by_score,
-        missing=by_unit(reading, places_by_score, lambda _: score_level(found_scores), among)
-        if found_scores
-        else (),
+        levels=levels,
+        missing=missing,
         reliability=_reliability(reading, among),
-        latency=latency_quantiles(reading, among) if said.has("latency_ms") else (),
+        latency=tuple(
+            latencies.quantile(at, cells.sums(at.quantity)[0]) for at in thresholds if latencies is not None
+        ),
         noise=noise_of(reading, cut_off),
         label_values=label_values,
         known_labels=known,
     )
-
-
-def _sums(reading: ShadowReading, wanted: Sequence[Quantity], among: Among) -> list[UnitSums]:
-    if not wanted:
-        return []
-    reading.engine.run(per_unit_step(wanted, among))
-    return [unit_sums(one, reading.one(over_units_step(one, i))) for i, one in enumerate(wanted)]
 
 
 def _reliability(reading: ShadowReading, among: Among) -> tuple[ReliabilityCell, ...]:
@@ -185,24 +167,19 @@ def _reliability(reading: ShadowReading, among: Among) -> tuple[ReliabilityCell,
     )
 
 
-def _label_values(reading: ShadowReading, among: Among) -> tuple[int, int]:
-    """How many values labels take, and how many labelled pairs have a label that a model ever answered."""
-    said = reading.said
-    if not said.has_labels or reading.design.task not in {"binary", "multiclass"}:
-        return 0, 0
-    values = f"SELECT label, count(*) AS pairs FROM pairs WHERE {among.labelled} GROUP BY label"
-    if not said.has("prediction"):
-        found = reading.one(Step("labels_seen", f"SELECT count(*), sum(pairs) FROM ({values}) AS seen"))
-        return int(found[0]), int(found[1] or 0)
-    answered = (
-        f"SELECT champion_answer AS said FROM pairs WHERE {among.labelled} UNION SELECT candidate_answer FROM pairs "
-        f"WHERE {among.labelled}"
-    )
-    found = reading.one(
-        Step(
-            "labels_seen",
-            f"SELECT count(*), sum(CASE WHEN label IN (SELECT said FROM ({answered}) AS answers WHERE said IS NOT NULL) "
-            f"THEN pairs ELSE 0 END) FROM ({values}) AS seen",
-        )
-    )
-    return int(found[0]), int(found[1] or 0)
+def _answers(reading: ShadowReading, among: Among) -> tuple[tuple[AnswerCell, ...], int, int]:
+    """What both models said, how many values labels take, and how many labelled pairs have one that a model answered."""
+    design, said = reading.design, reading.said
+    if design.task not in {"binary", "multiclass"} or not (said.has("prediction") or said.has_labels):
+        return (), 0, 0
+    counted: dict[tuple[str, str], int] = {}
+    truths: dict[str, int] = {}
+    for champion, candidate, truth, n in reading.engine.run(answers_step(among, labels=said.has_labels)):
+        if champion is not None and candidate is not None:
+            counted[champion, candidate] = counted.get((champion, candidate), 0) + int(n)
+        if truth is not None:
+            truths[truth] = truths.get(truth, 0) + int(n)
+    cells = tuple(AnswerCell(h, c, n) for (h, c), n in sorted(counted.items()))
+    words = {one.champion for one in cells} | {one.candidate for one in cells}
+    known = sum(n for truth, n in truths.items() if truth in words or not said.has("prediction"))
+    return cells, len(truths), known

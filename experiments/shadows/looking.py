@@ -18,12 +18,12 @@ from experiments.readouts.past import PastLook
 from experiments.readouts.readout import Check, Statement
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import ShadowEvidence
-from experiments.shadows.gathering import gather_content, gather_pairing
+from experiments.shadows.gathering import gather, gather_pairing
 from experiments.shadows.logs import PredictionSources
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.stopping import Arrived, Traffic, closed, information, next_look
 from experiments.shadows.sums import Among, arrived_step
-from experiments.shadows.validity import coverage_checks, is_trusted
+from experiments.shadows.validity import coverage_checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ def take_look(
         if due and before_outcomes is not None:
             before_outcomes(reading.rows(at.watermark_us)[0])
         rows = reading.pair(at.watermark_us, content=due)
-        pairing = gather_pairing(reading, at, rows)
-        evidence = ShadowEvidence(pairing, None)
-        if due and is_trusted(design, pairing):
-            evidence = ShadowEvidence(pairing, gather_content(reading, at))
+        evidence = (
+            gather(reading, at, rows) if due else ShadowEvidence(gather_pairing(reading, at, rows), None)
+        )
+        pairing = evidence.pairing
         arrived = Arrived(pairing.answered, pairing.labelled, pairing.units)
         if status is None:
             status = _at_cut_off(design, at, arrived, past)

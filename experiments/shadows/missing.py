@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 
 from analysis.multiplicity import adjust
 from analysis.paired import compare_categories
-from experiments.logs.sql import Step, text
+from experiments.logs.sql import text
+from experiments.shadows.cells import sums_by_unit, unit_sums
 from experiments.shadows.evidence import LevelPlaces, UnitSums
-from experiments.shadows.pairing import BOTH
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.readout import LevelRequests, MissingAtRandom
-from experiments.shadows.sums import Among, over_units_step, unit_sums
 
 FOUR = ("matched there", "matched elsewhere", "unmatched there", "unmatched elsewhere")
 
@@ -33,40 +32,55 @@ def largest_gap(levels: Sequence[LevelPlaces]) -> tuple[str | None, float | None
     return worst, gaps[worst]
 
 
-def by_unit(
-    reading: ShadowReading, levels: Sequence[LevelPlaces], level_of: Callable[[str], str], among: Among
+def beyond(levels: Sequence[LevelPlaces], largest: float) -> dict[str, str]:
+    """The attributes whose largest gap is beyond a declared one, with the level that misses most."""
+    found = {}
+    for attribute in dict.fromkeys(one.attribute for one in levels):
+        worst, gap = largest_gap([one for one in levels if one.attribute == attribute])
+        if worst is not None and gap is not None and gap > largest:
+            found[attribute] = worst
+    return found
+
+
+def at_worst_level(
+    reading: ShadowReading, levels: Sequence[LevelPlaces], by_level: str, level_of: Callable[[str], str]
 ) -> tuple[UnitSums, ...]:
     """Of each attribute whose largest gap is beyond the declared one: requests at that level and elsewhere, by unit.
 
     Args:
+        by_level: SQL of rows with unit, matched and unmatched (numbers of requests), and the levels.
         level_of: the SQL of an attribute's level.
     """
     found = []
-    for attribute in dict.fromkeys(one.attribute for one in levels):
-        worst, gap = largest_gap([one for one in levels if one.attribute == attribute])
-        if worst is None or gap is None or gap <= reading.design.written.pairing.largest_gap:
+    for attribute, worst in beyond(levels, reading.design.written.pairing.largest_gap).items():
+        quantity = Quantity(attribute, FOUR, FOUR, (1,) * len(FOUR))
+        if not reading.design.by_user:
+            found.append(_of_requests(quantity, [one for one in levels if one.attribute == attribute], worst))
             continue
-        there, matched = f"{level_of(attribute)} = {text(worst)}", f"place = {BOTH}"
-        values = tuple(
-            f"CAST({'' if both else 'NOT '}({matched}) AND {'' if here else 'NOT '}({there}) AS INTEGER)"
-            for both in (True, False)
+        there = f"{level_of(attribute)} = {text(worst)}"
+        terms = [
+            f"sum(CASE WHEN {'' if here else 'NOT '}({there}) THEN {what} ELSE 0 END)"
+            for what in ("matched", "unmatched")
             for here in (True, False)
-        )
-        quantity = Quantity(attribute, FOUR, values, (1,) * len(FOUR))
-        terms = [*values, "1"]
-        columns = ", ".join(
-            f"sum({term}) AS q0_{i}" if among.by_user else f"{term} AS q0_{i}" for i, term in enumerate(terms)
-        )
-        known = f"{among.in_time} AND ({level_of(attribute)}) IS NOT NULL"
-        group = " GROUP BY unit" if among.by_user else ""
-        reading.engine.run(
-            Step(
-                "missing",
-                f"CREATE OR REPLACE TEMP TABLE per_unit AS SELECT {columns} FROM pairs WHERE {known}{group}",
-            )
-        )
-        found.append(unit_sums(quantity, reading.one(over_units_step(quantity, 0))))
+        ]
+        columns = ", ".join(f"{term} AS s{i}" for i, term in enumerate([*terms, "sum(matched + unmatched)"]))
+        by_unit = f"SELECT {columns} FROM ({by_level}) AS by_level WHERE unit IS NOT NULL GROUP BY unit"
+        found.append(sums_by_unit(reading, quantity, by_unit))
     return tuple(found)
+
+
+def _of_requests(quantity: Quantity, levels: Sequence[LevelPlaces], worst: str) -> UnitSums:
+    """Where every request is a unit, it is one of the four kinds: products of two kinds are 0."""
+    counts = [
+        sum(one.both if both else one.requests - one.both for one in levels if (one.level == worst) is here)
+        for both in (True, False)
+        for here in (True, False)
+    ]
+    requests = sum(counts)
+    products = [
+        n if i == j or j == len(FOUR) else 0 for i, n in enumerate(counts) for j in range(i, len(FOUR) + 1)
+    ]
+    return unit_sums(quantity, (requests, *counts, requests, *products, requests))
 
 
 def missing_at_random(levels: Sequence[LevelPlaces], tested: Sequence[UnitSums]) -> list[MissingAtRandom]:

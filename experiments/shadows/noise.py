@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from experiments.cohorts.cohort import CutOff
-from experiments.logs.sql import Step
+from experiments.shadows.cells import sums_by_unit
 from experiments.shadows.contracts import Bounds, side
 from experiments.shadows.evidence import UnitSums
 from experiments.shadows.logs import CONTROL
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import over_units_step, unit_sums
 
 
 def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:
@@ -44,15 +43,8 @@ def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:
     quantity = Quantity(
         "noise", ("candidate", "control"), ("candidate", "control"), (1, 1) if classes else (scale, scale)
     )
-    columns = "candidate AS q0_0, control AS q0_1, 1 AS q0_2"
-    group = ""
+    columns, group = "candidate AS s0, control AS s1, 1 AS s2", ""
     if design.by_user:
-        columns, group = "sum(candidate) AS q0_0, sum(control) AS q0_1, count(*) AS q0_2", " GROUP BY unit"
-    reading.engine.run(
-        Step(
-            "noise",
-            f"CREATE OR REPLACE TEMP TABLE per_unit AS WITH {ctes} SELECT {columns} FROM ({inner}) AS answered_by_all "
-            f"WHERE candidate IS NOT NULL AND control IS NOT NULL{group}",
-        )
-    )
-    return unit_sums(quantity, reading.one(over_units_step(quantity, 0)))
+        columns, group = "sum(candidate) AS s0, sum(control) AS s1, count(*) AS s2", " GROUP BY unit"
+    by_unit = f"WITH {ctes} SELECT {columns} FROM ({inner}) AS answered_by_all WHERE candidate IS NOT NULL AND control IS NOT NULL{group}"
+    return sums_by_unit(reading, quantity, by_unit)

@@ -23,7 +23,7 @@ from experiments.shadows.logs import AnswerColumns
 BOTH: Final = 0
 CHAMPION_ONLY: Final = 1
 CANDIDATE_ONLY: Final = 2
-CARRIED: Final = ("failed", "late", "input")
+CARRIED: Final = ("failed", "late")
 CARRIED_CONTENT: Final = (*CARRIED, "answer", "score", "correct", "latency", "cost")
 
 
@@ -41,7 +41,7 @@ class Sides:
 def columns_of(attributes: Sequence[str], *, content: bool) -> list[str]:
     """The columns of a side after its request."""
     carried = CARRIED_CONTENT if content else CARRIED
-    return ["scored_us", "unit", *carried, *(ident("attribute " + name) for name in attributes)]
+    return ["scored_us", "unit", "input", *carried, *(ident("attribute " + name) for name in attributes)]
 
 
 def _earliest(rows: str, columns: Sequence[str]) -> str:
@@ -70,6 +70,7 @@ def long_pairs(
         "coalesce(champion.logged, 0) > 1 OR coalesce(candidate.logged, 0) > 1 AS duplicated"
         if grouped
         else "FALSE AS duplicated",
+        *_inputs("champion.input", "candidate.input"),
         *(
             f"{model}.{column} AS {model}_{column}"
             for model in ("champion", "candidate")
@@ -83,6 +84,14 @@ def long_pairs(
     joined = "champion FULL JOIN candidate ON champion.request = candidate.request"
     ctes = [f"champion AS ({sides.champion})", f"candidate AS ({sides.candidate})"]
     return _with_labels(ctes, parts, joined, labels, "champion.request", content=content)
+
+
+def _inputs(champion: str, candidate: str) -> list[str]:
+    """Whether both models' inputs are known, and whether they differ; NULL where one is not."""
+    return [
+        f"{champion} IS NOT NULL AND {candidate} IS NOT NULL AS hashed",
+        f"coalesce({champion} <> {candidate}, FALSE) AS other_input",
+    ]
 
 
 def wide_pairs(
@@ -106,7 +115,7 @@ def wide_pairs(
             "candidate_us",
             "unit",
             *there.values(),
-            *(f"{model}_{column}" for model in there for column in carried),
+            *(f"{model}_{column}" for model in there for column in ("input", *carried)),
             *(ident("attribute " + name) for name in attributes),
         ]
         rows = _earliest(rows, columns)
@@ -118,6 +127,7 @@ def wide_pairs(
         "unit",
         "CAST(NULL AS VARCHAR) AS unmatched",
         "logged > 1 AS duplicated" if grouped else "FALSE AS duplicated",
+        *_inputs("champion_input", "candidate_input"),
         *(f"{model}_{column}" for model in there for column in carried),
         *(ident("attribute " + name) for name in attributes),
     ]

@@ -7,6 +7,7 @@ a share q of the pairs at or below it (as in ``experiments.cohorts.quantile_read
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -16,42 +17,56 @@ from experiments.logs.sql import Step
 from experiments.shadows.evidence import LatencyQuantile, UnitSums
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import Among, over_units_step, per_unit_step, unit_sums
+from experiments.shadows.sums import Among
 
 LEVELS: Final = (0.5, 0.95, 0.99)
 LATENCY: Final = ("champion_latency", "candidate_latency")
 
 
-def latency_quantiles(reading: ShadowReading, among: Among) -> tuple[LatencyQuantile, ...]:
-    """Every percentile of both models' latency; none where no pair has both."""
-    both = f"{among.paired} AND champion_latency IS NOT NULL AND candidate_latency IS NOT NULL"
-    tables = [_counted(reading, column, both) for column in LATENCY]
-    totals = [_total(reading, table) for table in tables]
-    if totals[0] == 0:
-        return ()
-    at = {
-        q: [value_at(reading, table, q, n) for table, n in zip(tables, totals, strict=True)] for q in LEVELS
-    }
-    wanted = [
-        Quantity(
-            f"latency at {q:g}",
-            ("champion", "candidate"),
-            tuple(
-                f"CAST({column} <= {value} AS INTEGER)" for column, value in zip(LATENCY, at[q], strict=True)
-            ),
-            (1, 1),
-            failed_too=True,
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """One percentile of either model, champion first, and what has to be added up by unit for its interval."""
+
+    q: float
+    values: tuple[int, int]
+    quantity: Quantity
+
+
+class Latencies:
+    """Both models' latencies over the pairs that have both, counted by value."""
+
+    def __init__(self, reading: ShadowReading, among: Among) -> None:
+        self.reading = reading
+        both = f"{among.paired} AND champion_latency IS NOT NULL AND candidate_latency IS NOT NULL"
+        self.tables = [_counted(reading, column, both) for column in LATENCY]
+        self.totals = [_total(reading, table) for table in self.tables]
+
+    def thresholds(self) -> tuple[Thresholds, ...]:
+        """The percentiles; none where no pair has both."""
+        if self.totals[0] == 0:
+            return ()
+        found = []
+        for q in LEVELS:
+            h, c = (
+                value_at(self.reading, table, q, n) for table, n in zip(self.tables, self.totals, strict=True)
+            )
+            values = tuple(
+                f"CAST({column} <= {value} AS INTEGER)" for column, value in zip(LATENCY, (h, c), strict=True)
+            )
+            found.append(
+                Thresholds(
+                    q,
+                    (h, c),
+                    Quantity(f"latency at {q:g}", ("champion", "candidate"), values, (1, 1), failed_too=True),
+                )
+            )
+        return tuple(found)
+
+    def quantile(self, at: Thresholds, requests: UnitSums) -> LatencyQuantile:
+        """The percentile with its order statistics at the outer levels, by the sums over units."""
+        return LatencyQuantile(
+            at.q, *at.values, requests, _bounds(self.reading, self.tables, self.totals, at.q, requests)
         )
-        for q in LEVELS
-    ]
-    reading.engine.run(per_unit_step(wanted, among))
-    found = []
-    for index, (q, quantity) in enumerate(zip(LEVELS, wanted, strict=True)):
-        requests = unit_sums(quantity, reading.one(over_units_step(quantity, index)))
-        found.append(
-            LatencyQuantile(q, at[q][0], at[q][1], requests, _bounds(reading, tables, totals, q, requests))
-        )
-    return tuple(found)
 
 
 def _bounds(

@@ -232,7 +232,9 @@ class WrittenShadow(Frozen):
 
     background: Prose = Field(default="", description="what is different about the candidate, for a stranger")
     owner: str | None = Field(default=None, description="who answers for the shadow")
-    model_owner: str | None = Field(default=None, description="who asks for the candidate; not part of the hash")
+    model_owner: str | None = Field(
+        default=None, description="who asks for the candidate; not part of the hash"
+    )
     reviewer: str | None = Field(default=None, description="who is to lock the plan; not the owner")
     deciders: tuple[str, ...] = Field(default=(), description="who may approve; neither owner nor author")
     team: str | None = Field(default=None, description="whose model it is")
