@@ -11,10 +11,10 @@ from analysis.quantiles import quantile_estimate
 from analysis.ratios import ratio_estimate
 from analysis.stratified import (
     compare_stratified,
-    compare_stratified_proportions,
     stratified_arms,
     weight,
 )
+from analysis.stratified_proportions import compare_stratified_proportions
 from experiments.canaries.cohort import cohort_of
 from experiments.canaries.design import CANDIDATE, CONTROL, CanaryDesign
 from experiments.canaries.evidence import CanaryEvidence

@@ -17,12 +17,12 @@ from analysis.moments import Moments
 from analysis.proportions import Proportion, compare_proportions, compare_proportions_to_multiple
 from analysis.stratified import (
     compare_stratified,
-    compare_stratified_proportions,
     shares_by_stratum,
     stratified_arms,
     units_still_needed,
     weight,
 )
+from analysis.stratified_proportions import compare_stratified_proportions
 from tests.references.stratified import score_z, weighted_difference
 
 # Agresti (2013), Categorical Data Analysis, 3rd ed., table 6.9: (x, n) of drug and of control in eight centres

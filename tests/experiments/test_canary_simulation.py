@@ -10,10 +10,10 @@ import pytest
 from scipy.stats import norm
 
 from experiments.canaries.design import CanaryDesign, declare_canary
+from experiments.canaries.endings import CanaryTruth
 from experiments.canaries.preview import planned_checks, planned_readings
 from experiments.canaries.reach import gap_and_variance, reach_of, weakest_reach
 from experiments.canaries.simulation import (
-    CanaryTruth,
     operating_characteristics,
     simulate_canary,
 )

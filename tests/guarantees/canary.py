@@ -16,9 +16,10 @@ import numpy as np
 from analysis import score
 from analysis.staged import StagedCheck
 from experiments.canaries.design import CanaryDesign, parse_canary
+from experiments.canaries.endings import CanaryTruth
 from experiments.canaries.judging import boundaries
 from experiments.canaries.schedule import planned_units, share_of_plan, slots_of
-from experiments.canaries.simulation import CanaryTruth, simulate_canary
+from experiments.canaries.simulation import simulate_canary
 from experiments.designs.metrics import parse_catalogue
 from tests.guarantees.canary_walking import walk
 from tests.guarantees.measuring import Share

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from analysis.guardrails import GuardrailState, worst
-from experiments.canaries import simulation
+from experiments.canaries import replaying
 from experiments.canaries.comparing import StepEstimates
 from experiments.canaries.design import CanaryDesign
+from experiments.canaries.endings import CanaryTruth
 from experiments.canaries.evidence import CanaryEvidence, StepEvidence
 from experiments.canaries.judging import CheckMoment, JudgedGuardrail, judge_guardrails
 from experiments.canaries.past import PastCheck, key_of
 from experiments.canaries.schedule import Slot
-from experiments.canaries.simulation import CanaryTruth
 from experiments.cohorts.cohort import CutOff, Fate
 from experiments.cohorts.counted import ArmSums, FateCount
 from experiments.cohorts.evidence import FamilyEvidence, OutcomeEvidence
@@ -38,7 +38,7 @@ def walk(design: CanaryDesign, truth: CanaryTruth, replays: int, seed: int) -> N
         _Walking(design, truth, replays, seed).run()
 
 
-class _Walking(simulation._Replaying):
+class _Walking(replaying.Replaying):
     """A simulation in which each replay is judged by a readout's tests as well."""
 
     def __init__(self, design: CanaryDesign, truth: CanaryTruth, replays: int, seed: int) -> None:
@@ -48,11 +48,11 @@ class _Walking(simulation._Replaying):
     def _judged(self, branch, slot):  # type: ignore[no-untyped-def]
         judged, states = super()._judged(branch, slot)
         for place, who in enumerate(branch.who):
-            self._walk_one(judged, slot, place, int(who), simulation._STATES[states[place]])
+            self._walk_one(judged, slot, place, int(who), replaying.STATES[states[place]])
         return judged, states
 
     def _walk_one(
-        self, branch: simulation._Branch, slot: Slot, place: int, who: int, simulated: GuardrailState
+        self, branch: replaying.Branch, slot: Slot, place: int, who: int, simulated: GuardrailState
     ) -> None:
         evidence = _evidence(self.design, branch, place)
         at = START + timedelta(seconds=branch.begun[-1] + slot.offset)
@@ -68,7 +68,7 @@ class _Walking(simulation._Replaying):
 
     def _compare(
         self,
-        branch: simulation._Branch,
+        branch: replaying.Branch,
         place: int,
         found: tuple[JudgedGuardrail, ...],
         simulated: GuardrailState,
@@ -94,7 +94,7 @@ class _Walking(simulation._Replaying):
             )
 
 
-def _evidence(design: CanaryDesign, branch: simulation._Branch, place: int) -> CanaryEvidence:
+def _evidence(design: CanaryDesign, branch: replaying.Branch, place: int) -> CanaryEvidence:
     steps = []
     for number, units in enumerate(branch.drawn, start=1):
         families = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.canaries.simulation import CanaryTruth
+from experiments.canaries.endings import CanaryTruth
 from tests.guarantees.canary import (
     CANARIES,
     DRIFTS,
