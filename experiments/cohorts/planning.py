@@ -45,11 +45,22 @@ def layout(design: Design, logs: Sequence[OutcomeLog], known: Known, *, timed: b
             problems += error.problems
     if problems:
         raise Invalid("outcomes", problems)
-    events = tuple(
-        tuple(sorted({base.event for base in planner.bases if base.log == index}))
-        for index in range(len(logs))
-    )
-    return Layout(tuple(planner.bases), tuple(families), events)
+    return Layout(tuple(planner.bases), tuple(families), planner.events())
+
+
+def history_layout(design: Design, logs: Sequence[OutcomeLog], known: Known, *, timed: bool) -> Layout:
+    """Plan the declared covariates alone, each by itself: values from before each unit's exposure, and nothing after it.
+
+    Raises:
+        Invalid: as ``layout``.
+    """
+    planner = _Planner(design, logs, known, timed)
+    families: dict[str, Family] = {}
+    for index, measure in enumerate(design.measures):
+        for covariate in measure.covariates:
+            for variable in planner.covariate(covariate, measure.without_history):
+                families.setdefault(variable.name, Family(index, "declared", (variable,)))
+    return Layout(tuple(planner.bases), tuple(families.values()), planner.events())
 
 
 def log_of_event(event: str, logs: Sequence[OutcomeLog], known: Known) -> int:
@@ -85,6 +96,13 @@ class _Planner:
     def __init__(self, design: Design, logs: Sequence[OutcomeLog], known: Known, timed: bool) -> None:
         self.design, self.logs, self.known, self.timed = design, logs, known, timed
         self.bases: dict[Base, None] = {}
+
+    def events(self) -> tuple[tuple[str, ...], ...]:
+        """The events that are read, by log."""
+        return tuple(
+            tuple(sorted({base.event for base in self.bases if base.log == index}))
+            for index in range(len(self.logs))
+        )
 
     def families(self, index: int, measure: Measure) -> list[Family]:
         """The declared analysis of a measure and, of the primary, the sensitivity analyses."""

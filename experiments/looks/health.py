@@ -1,6 +1,7 @@
 """Health while an experiment runs, blind to outcomes: allocation, crossovers, freshness, maturity, ids and clocks.
 
-Of the outcome logs it reads unit ids, event names and times, pooled over arms; never a value, never anything by arm.
+Of the outcome logs it reads unit ids, event names and times, pooled over arms; never a value, never anything by arm. Only what
+lies before a unit's first exposure is no outcome: declared covariates are compared by arm (`balance`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from experiments.cohorts.reading import Reading
 from experiments.designs.design import Design
 from experiments.logs.sources import OutcomeSources, Sources
 from experiments.logs.sql import at_moment
+from experiments.looks.balance import CovariateBalance, pre_period_balance
 from experiments.looks.health_checks import (
     allocation_by_attribute,
     before_exposure,
@@ -44,6 +46,7 @@ class Health(Part):
         days: units by day and arm; empty where the logs have no times.
         maturing: units by week of first exposure, arms pooled.
         excluded: units that are not analysed so far, by reason, arms pooled.
+        balance: declared covariates, by arm; measured before exposure.
     """
 
     experiment: str
@@ -55,6 +58,7 @@ class Health(Part):
     days: tuple[EnrolledDay, ...] = ()
     maturing: tuple[Maturing, ...]
     excluded: dict[str, int]
+    balance: tuple[CovariateBalance, ...] = ()
     look_due: bool
     information: float
     missing: tuple[str, ...]
@@ -94,20 +98,23 @@ def health_of(
             *before_exposure(reading),
             joins(design, reading),
         ]
+        days, weeks = enrolled_days(design, reading), maturing(design, reading, watermark.us)
+        balance, balanced = pre_period_balance(design, reading)
         return Health(
             experiment=experiment,
             checked_at=now,
             watermark=None if watermark.us is None else at_moment(watermark.us),
             watermark_why=watermark.why,
             arms=arm_counts(design, cohort),
-            checks=tuple(checks),
-            days=enrolled_days(design, reading),
-            maturing=maturing(design, reading, watermark.us),
+            checks=(*checks, *balanced),
+            days=days,
+            maturing=weeks,
             excluded={
                 FATE_WORDS[fate]: n
                 for fate in Fate
                 if fate is not Fate.ANALYSED and (n := sum(c.units for c in cohort.fates if c.fate is fate))
             },
+            balance=balance,
             look_due=status.due,
             information=status.information,
             missing=status.missing,

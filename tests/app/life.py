@@ -66,6 +66,11 @@ DESIGN_WITH_A_HARM_STOP = DESIGN.replace(
     "reason: people give up on failures}]",
 )
 
+DESIGN_WITH_A_COVARIATE = DESIGN.replace(
+    "primary: {metric: success@1, mde: {absolute: 0.2}}",
+    "primary: {metric: success@1, mde: {absolute: 0.2}, covariates: [{metric: success@1, window: 1d}]}",
+)
+
 TEAM = {"mira": "analyst", "ola": "reviewer", "dan": "decider", "eve": "decider"}
 
 
@@ -133,6 +138,11 @@ class Life:
         self.design = DESIGN_WITH_A_HARM_STOP
         return self.running()
 
+    def adjusted(self) -> Life:
+        """Running, with a covariate declared, which health compares by arm."""
+        self.design = DESIGN_WITH_A_COVARIATE
+        return self.running()
+
     def read_out(self) -> Life:
         self.due()
         if self._first(6):
@@ -179,7 +189,7 @@ class Life:
 BROKEN = (Misassigned(0.2),)
 """Traffic in which a fifth of the units is in another arm than the hash's: health fails, and the readout is INVALID."""
 
-OWN_LIVES = ("watched",)
+OWN_LIVES = ("watched", "adjusted")
 """Stages of another design, each of a life of its own."""
 
 STAGES = ("founded", "in_review", "registered", "running", "due", "read_out", "decided")

@@ -48,7 +48,7 @@ from tests.app.leaks import (
 from tests.app.life import ID, START, Life
 from tests.app.test_cli_sequential import SEQUENTIAL
 
-BEFORE_RELEASE = ("founded", "in_review", "registered", "running", "due", "watched")
+BEFORE_RELEASE = ("founded", "in_review", "registered", "running", "due", "watched", "adjusted")
 """Stages in which no readout is released; a look that went on is a stage of its own below."""
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.charts.enrolment import arms_so_far, maturity_by_week
 from app.charts.enrolment_by_day import units_by_day
 from app.export.blocks import Cell, table
-from app.formats import count, instant, p_clause, p_value
+from app.formats import NOTHING, count, instant, p_clause, p_value, signed
 from app.readings import Reading, check_reading
 from app.screens.experiment import marks, sheet
 from app.screens.experiment.acting import button
@@ -61,6 +61,7 @@ def units_so_far(design: Design, health: Health) -> None:
     with right:
         _allocation(health, "exposed")
         _left_out(health)
+    _balance(health)
 
 
 def checks(findings: Findings, health: Health) -> None:
@@ -146,6 +147,29 @@ def _maturity(design: Design, health: Health) -> None:
     if at is not None:
         exposed = sum(arm.exposed for arm in health.arms)
         marks.words(f"All {count(exposed)} exposed so far will be mature by {instant(at)}.", muted=True)
+
+
+def _balance(health: Health) -> None:
+    if not health.balance:
+        return
+    marks.words("Before exposure, arms against control", heading=True)
+    marks.words(
+        "The declared covariates, measured before anybody could be affected: a difference is chance, or a fault of the assignment.",
+        muted=True,
+    )
+    rows: list[dict[str, Cell]] = [
+        {
+            "Covariate": row.covariate,
+            "Arm": row.arm,
+            "Units": f"{count(row.arm_units)} against {count(row.control_units)}",
+            "Difference, in standard deviations": NOTHING
+            if row.standardised_difference is None
+            else signed(row.standardised_difference, 3),
+            "p": row.not_computed or p_value(row.p_value),
+        }
+        for row in health.balance
+    ]
+    marks.table(table("Balance before exposure", rows, numeric=("Difference, in standard deviations",)))
 
 
 def _left_out(health: Health) -> None:
