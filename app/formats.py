@@ -20,6 +20,8 @@ NOTHING = "\N{EN DASH}"
 """What stands in a table where there is nothing to say; a number that is missing says why instead."""
 
 BINARY = frozenset({"proportion", "conversion", "retention"})
+POINTS = "percentage points"
+"""The unit of a share that is no metric of a catalogue: of a shadow's requests."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _LEVELS = (0.001, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 1.0)
@@ -119,7 +121,7 @@ class Quantity:
         Raises:
             ValueError: there is none, or they differ in metric type, unit or scale.
         """
-        kinds = {(c.type in BINARY, c.unit, c.scale) for c in comparisons}
+        kinds = {(c.type in BINARY or c.unit == POINTS, c.unit, c.scale) for c in comparisons}
         if len(kinds) != 1:
             raise ValueError(f"comparisons: {sorted(kinds)} is not allowed; give one metric on one scale")
         binary, written_unit, scale = kinds.pop()

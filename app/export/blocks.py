@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from app.formats import NOTHING
 from app.readings import Reading
-from experiments.readouts.readout import VerdictCode
 
 if TYPE_CHECKING:
     from app.charts import Drawn
@@ -94,7 +93,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class VerdictBox:
-    code: VerdictCode
+    code: str
     reading: Reading
     sentence: str
     reasons: tuple[str, ...]

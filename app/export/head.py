@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.export.kinds import AnyReadout
 from app.formats import count, instant, share, short_hash
-from experiments.readouts.readout import Readout
+from experiments.readouts.readout import Readout, Registration
+from experiments.shadows.readout import ShadowReadout
 
 
-def labels_of(readout: Readout) -> tuple[str, ...]:
+def labels_of(readout: AnyReadout) -> tuple[str, ...]:
     """What is printed on the experiment for ever."""
     simulated = ("simulated",) if readout.simulated else ()
     return tuple(dict.fromkeys((*readout.registration.labels, *simulated)))
 
 
-def watermark_of(readout: Readout) -> str | None:
+def watermark_of(readout: AnyReadout) -> str | None:
     """The word across every page; None on a released readout of real data."""
     if "simulated" in labels_of(readout):
         return "SIMULATED"
     return "INTERIM" if readout.verdict.code == "CONTINUE" else None
 
 
-def facts_of(readout: Readout) -> Iterator[tuple[str, str]]:
+def facts_of(readout: Readout | ShadowReadout) -> Iterator[tuple[str, str]]:
     """What was declared, looked at and released, and when."""
     plan, look = readout.registration, readout.look
     which = f"look {look.k} of {look.of}"
@@ -38,9 +40,15 @@ def facts_of(readout: Readout) -> Iterator[tuple[str, str]]:
         f"{instant(look.watermark)} ({look.watermark_why})" if look.watermark else look.watermark_why,
     )
     if look.enrolment_start is not None or look.cut_off is not None:
-        yield "Units exposed", f"{instant(look.enrolment_start)} to {instant(look.cut_off)}"
+        what = "Requests mirrored" if isinstance(readout, ShadowReadout) else "Units exposed"
+        yield what, f"{instant(look.enrolment_start)} to {instant(look.cut_off)}"
     yield "Information", f"{share(look.information)} of the plan"
     yield "Released", instant(readout.released_at)
+    yield from plan_facts(plan)
+
+
+def plan_facts(plan: Registration) -> Iterator[tuple[str, str]]:
+    """Which plan was analysed, and who answers for it."""
     locked = f", locked {instant(plan.locked_at)}" if plan.locked_at else ""
     yield "Plan", f"version {plan.version}{locked}, SHA-256 {short_hash(plan.design_sha256)}…"
     yield "Owner", plan.owner or "nobody named"

@@ -14,9 +14,9 @@ from markupsafe import Markup
 from app import charts
 from app.charts import palette
 from app.export.blocks import Bullets, Code, Column, Counted, Figure, Folded, Table, Words
+from app.export.kinds import AnyReadout
 from app.export.page import page_of
 from app.readings import Reading
-from experiments.readouts.readout import Readout
 
 _TESTS = {
     "words": Words,
@@ -35,7 +35,7 @@ class _Picture(NamedTuple):
     table: Table
 
 
-def html(readout: Readout) -> str:
+def html(readout: AnyReadout) -> str:
     """The whole page. Everything people wrote is escaped; the only markup let through is our own charts."""
     style = Markup(_style())  # noqa: S704 - our own file
     return _template().render(page=page_of(readout), sha256=readout.sha256, draw=_Drawer().draw, style=style)

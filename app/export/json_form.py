@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from experiments.readouts.readout import Readout
+from app.export.kinds import AnyReadout
 
 
-def json_document(readout: Readout) -> str:
+def json_document(readout: AnyReadout) -> str:
     """Sorted keys, no spaces, one line: the bytes that the seal is over, and the seal."""
     return readout.canonical() + "\n"

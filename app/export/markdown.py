@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from app.export.blocks import Block, Bullets, Code, Figure, Folded, Page, Table, Words
+from app.export.kinds import AnyReadout
 from app.export.page import page_of
-from experiments.readouts.readout import Readout
 
 
-def markdown(readout: Readout) -> str:
+def markdown(readout: AnyReadout) -> str:
     """GitHub-flavoured Markdown in the order of the page. Text written by people is escaped."""
     page = page_of(readout)
     parts = [*_head(page), f"SHA-256 of this readout: `{readout.sha256}`"]

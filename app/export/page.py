@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.export.blocks import Block, Bullets, Code, Figure, Folded, Page, Section, VerdictBox, Words
+from app.export.blocks import Block, Bullets, Figure, Folded, Page, Section, VerdictBox, Words
 from app.export.effects import arms_table, effects_table, methods_table, segment_tables, sensitivity_tables
 from app.export.head import facts_of, labels_of, watermark_of
+from app.export.kinds import AnyReadout
 from app.export.records import (
     amendments_table,
     checks_table,
     exclusions_table,
     flow_table,
-    manifest_table,
-    pairs_table,
     units_table,
     verdicts_table,
 )
+from app.export.reproducing import reproduce_blocks
 from app.export.sequential import interval_notes, sequential_blocks
 from app.formats import count, p_clause, share
 from app.readings import LABEL_WORDS, verdict_reading
+from experiments.canaries.readout import CanaryReadout
 from experiments.readouts.readout import Check, Readout, Segment
+from experiments.shadows.readout import ShadowReadout
 
 if TYPE_CHECKING:
     from app.charts import Drawn
@@ -34,8 +35,16 @@ WITHHELD = frozenset({"INVALID", "CONTINUE"})
 _BEHIND = "What each arm shows, and how the numbers were made"
 
 
-def page_of(readout: Readout) -> Page:
-    """The page of a readout, the same for every form that people read."""
+def page_of(readout: AnyReadout) -> Page:
+    """The page of a readout of any kind, the same for every form that people read."""
+    if isinstance(readout, ShadowReadout):
+        from app.export.shadow_page import shadow_page_of
+
+        return shadow_page_of(readout)
+    if isinstance(readout, CanaryReadout):
+        from app.export.canary_page import canary_page_of
+
+        return canary_page_of(readout)
     verdict = readout.verdict
     return Page(
         experiment=readout.registration.experiment,
@@ -83,7 +92,7 @@ def _sections(readout: Readout) -> Iterator[Section]:
             yield Section("segments", "Declared segments", tuple(_segments(readout)))
     yield Section("deviations", "Deviations and amendments", tuple(_deviations(readout)))
     yield Section("limits", "Limits", (Bullets(readout.limits or ("None were stated.",)),))
-    yield Section("reproduce", "Reproduce", tuple(_reproduce(readout)))
+    yield Section("reproduce", "Reproduce", tuple(reproduce_blocks(readout)))
 
 
 def _validity(readout: Readout) -> Iterator[Block]:
@@ -248,28 +257,3 @@ def _deviations(readout: Readout) -> Iterator[Block]:
         yield amendments_table(plan.amendments)
     else:
         yield Words("The plan was not amended.")
-
-
-def _reproduce(readout: Readout) -> Iterator[Block]:
-    made = readout.reproduce
-    pairs = [
-        ("Readout, SHA-256", readout.sha256),
-        ("Design, SHA-256", made.design_sha256),
-        ("Evidence, SHA-256", made.evidence_sha256),
-    ]
-    if made.ledger_head is not None:
-        pairs.append(("Ledger head", made.ledger_head))
-    if made.ledger_count is not None:
-        pairs.append(("Ledger records", count(made.ledger_count)))
-    pairs += [(f"Version of {name}", version) for name, version in made.versions.items()]
-    yield pairs_table("Hashes and versions", pairs)
-    if made.manifest:
-        yield manifest_table(made.manifest)
-    yield Words("The exact sums behind every estimate are in the JSON form of this readout.")
-    yield Code(
-        "The plan as it was locked",
-        "json",
-        json.dumps(readout.design, indent=2, ensure_ascii=False, sort_keys=True),
-    )
-    for statement in made.statements:
-        yield Code(f"SQL: {statement.step}", "sql", statement.sql)

@@ -17,14 +17,14 @@ import typst
 from app import charts
 from app.charts import palette
 from app.export.blocks import Block, Bullets, Cell, Code, Column, Counted, Figure, Folded, Page, Table, Words
+from app.export.kinds import AnyReadout
 from app.export.page import page_of
 from app.readings import Reading
-from experiments.readouts.readout import Readout
 
 _FONT = "Source Sans Pro"
 
 
-def pdf(readout: Readout) -> bytes:
+def pdf(readout: AnyReadout) -> bytes:
     """The whole page, and after it the data of every chart.
 
     It is a PDF/UA-1 file. Where the text has characters that the fonts of the package cannot draw, the machine's own fonts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
+from app.export.kinds import AnyReadout
 from app.export.withheld import refuse_effects
-from experiments.readouts.readout import Readout
 
 Form = Literal["text", "json", "markdown", "html", "pdf", "csv"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -21,7 +21,7 @@ _ENDINGS: dict[Form, str] = {
 }
 
 
-def render(readout: Readout, form: Form) -> str | bytes:
+def render(readout: AnyReadout, form: Form) -> str | bytes:
     """The readout in one form: text, except for ``pdf``, and ``csv``, which is a zip archive of tables.
 
     Raises:
@@ -57,7 +57,7 @@ def render(readout: Readout, form: Form) -> str | bytes:
             return csv_tables(readout)
 
 
-def file_name(readout: Readout, form: Form) -> str:
+def file_name(readout: AnyReadout, form: Form) -> str:
     """``EXP-0042_readout_v1_9f3c.html``: experiment, version of the plan, start of the readout's own SHA-256."""
     experiment = re.sub(r"[^A-Za-z0-9.-]+", "-", readout.registration.experiment).strip("-.") or "experiment"
     return f"{experiment}_readout_v{readout.registration.version}_{readout.sha256[:4]}.{_ENDINGS[form]}"

@@ -32,12 +32,13 @@ from app.paths import (
     z_words,
 )
 from experiments.readouts.readout import LookPoint, Readout, SequentialPath
+from experiments.shadows.readout import ShadowReadout
 
 if TYPE_CHECKING:
     from app.charts import Drawn
 
 
-def sequential_blocks(readout: Readout) -> Iterator[Block]:
+def sequential_blocks(readout: Readout | ShadowReadout) -> Iterator[Block]:
     """Every path of the readout: in words, drawn, as a table of looks, and after the stop."""
     for path in readout.sequential:
         quantity = path_quantity(path)
@@ -182,9 +183,9 @@ def _or_why(path: SequentialPath, missing: bool, value: str) -> str:
     return f"not computed: {path.not_computed or 'no reason was recorded'}" if missing else value
 
 
-def _planned_effect(readout: Readout, path: SequentialPath) -> float | None:
+def _planned_effect(readout: Readout | ShadowReadout, path: SequentialPath) -> float | None:
     """The MDE of the same comparison, on the side that is better."""
-    if path.role != "primary" or path.scale != "absolute":
+    if isinstance(readout, ShadowReadout) or path.role != "primary" or path.scale != "absolute":
         return None
     same = (c for c in readout.primary if c.metric == path.metric and c.treatment == path.treatment)
     return next((planned_effect(c) for c in same), None)

@@ -16,10 +16,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from app.export.blocks import Block, Bullets, Cell, Code, Counted, Figure, Folded, Page, Table, Words
+from app.export.kinds import AnyReadout
 from app.export.page import page_of
 from app.formats import NOTHING
 from app.readings import Reading, Tone
-from experiments.readouts.readout import Readout
 
 WIDTH = 100
 
@@ -28,12 +28,12 @@ _LINES = 3
 _GAP = 2
 
 
-def renderable(readout: Readout) -> Group:
+def renderable(readout: AnyReadout) -> Group:
     """The readout for ``console.print``. SQL and the plan are left to the other forms."""
     return Group(*_parts(page_of(readout), readout.sha256))
 
 
-def text(readout: Readout) -> str:
+def text(readout: AnyReadout) -> str:
     """The same as plain text, 100 columns wide."""
     written = io.StringIO()
     console = Console(
