@@ -180,22 +180,22 @@ def freshness(checks: Sequence[tuple[datetime, Mapping[str, datetime]]], *, widt
             "at": _ms(at),
             "lag": (at - found[log]) / timedelta(days=1),
             "log": log,
-            "words": log if at == now else "",
+            "words": "",
             "colour": _COLOURS[index % len(_COLOURS)].light,
         }
         for index, log in enumerate(logs)
         for at, found in checks
         if log in found
     ]
+    lowest = min(0.0, *(float(record["lag"] or 0) for record in records))
+    highest = max(1.0, *(float(record["lag"] or 0) for record in records)) * 1.25
+    names = _names([record for record in records if record["at"] == _ms(now)], (highest - lowest) / 9)
     first = checks[0][0]
     room = max((now - first) * 0.05, timedelta(hours=1))
     x = alt.X("at:T", scale=_time_scale(first - room, now + room), axis=_time_axis("check (UTC)"))
-    highest = max(float(record["lag"] or 0) for record in records)
     y = alt.Y(
         "lag:Q",
-        scale=alt.Scale(
-            domain=[min(0.0, *(float(one["lag"] or 0) for one in records)), max(highest, 0.1) * 1.25]
-        ),
+        scale=alt.Scale(domain=[lowest, highest], nice=False),
         axis=alt.Axis(title="days behind", tickCount=4, grid=True),
     )
     shown = alt.Chart(data(records, _LAG_COLUMNS))
@@ -205,9 +205,9 @@ def freshness(checks: Sequence[tuple[datetime, Mapping[str, datetime]]], *, widt
         shown.mark_point(filled=True, size=50, opacity=1).encode(
             x=x, y=y, color=colour, shape=alt.Shape("log:N", legend=None)
         ),
-        shown.mark_text(align="right", baseline="bottom", dy=-7, fontWeight="bold").encode(
-            x=x, y=y, text=alt.Text("words:N"), color=colour
-        ),
+        alt.Chart(data(names, _LAG_COLUMNS))
+        .mark_text(align="right", baseline="bottom", dy=-7, fontWeight="bold")
+        .encode(x=x, y=y, text=alt.Text("words:N"), color=colour),
     ]
     chart = alt.LayerChart(layer=layers).properties(width=width, height=HEIGHT)
     table: Columns = {"Check": tuple(instant(at) for at, _ in reversed(checks))}
@@ -216,6 +216,24 @@ def freshness(checks: Sequence[tuple[datetime, Mapping[str, datetime]]], *, widt
             instant(found[log]) if log in found else "unknown" for _, found in reversed(checks)
         )
     return Drawn(finished(chart, sentence), table, sentence)
+
+
+def _names(last: Sequence[Record], apart: float) -> list[Record]:
+    """The names of the logs beside their last points; those that would overlap stand beside each other."""
+    groups: list[list[Record]] = []
+    for record in sorted(last, key=lambda one: float(one["lag"] or 0)):
+        if groups and float(record["lag"] or 0) - float(groups[-1][0]["lag"] or 0) < apart:
+            groups[-1].append(record)
+        else:
+            groups.append([record])
+    return [
+        {
+            **group[-1],
+            "words": ", ".join(str(one["log"]) for one in group),
+            "colour": INK.light if len(group) > 1 else group[0]["colour"],
+        }
+        for group in groups
+    ]
 
 
 def _time_scale(first: datetime, last: datetime) -> alt.Scale:

@@ -89,8 +89,21 @@ def test_each_log_s_lag_at_each_check_is_drawn_in_days():
     assert drawn.sentence == (
         "At the last check, 3 Nov 2026, 06:00 UTC, the logs were behind by: assignments 6 h; outcomes_0 2 days 6 h."
     )
-    assert sorted(records_of(drawn, "lag")) == [0.25, 0.25, 0.25, 2.25, 2.25, 2.25]
+    drawn_points = [one for one in values(charts.spec(drawn.chart)) if not one["words"]]
+    assert {(one["log"], one["lag"]) for one in drawn_points} == {("assignments", 0.25), ("outcomes_0", 2.25)}
+    assert len({(one["log"], one["at"]) for one in drawn_points}) == 6
     assert drawn.table["assignments complete up to"][0] == "3 Nov 2026, 00:00 UTC"
+
+
+def test_names_that_would_lie_on_each_other_stand_side_by_side():
+    at = START + timedelta(days=1)
+    drawn = freshness(
+        [(at, {"assignments": START, "exposures": START, "outcomes_0": START - timedelta(days=9)})]
+    )
+    assert sorted(word for word in records_of(drawn, "words") if word) == [
+        "assignments, exposures",
+        "outcomes_0",
+    ]
 
 
 def test_a_log_that_was_unknown_at_a_check_is_said_to_be_unknown_then():

@@ -11,7 +11,7 @@ from app.formats import count
 from app.overview.uploads import Handed, counts_of, schema_of, size_in_words
 from app.screens.frame import Here, refusal
 from app.screens.pieces import plain, table
-from app.screens.sources.ways import ADD, SOURCE, UPLOAD, go_to, under_way
+from app.screens.sources.ways import ADD, SOURCE, UPLOAD, go_to, under_way, wide_table
 from app.spool import discard
 from experiments.logs.upload_columns import ROLES
 from registry.errors import Refused
@@ -80,7 +80,7 @@ def _found(here: Here, handed: Handed, found: UploadFound, *, mine: bool) -> boo
         _look_again(here, handed, chosen)
     st.header("What is in it", anchor="found")
     table(counts_of(found), f"What was counted in {handed.name}.")
-    table(schema_of(found), f"The columns of {handed.name}.")
+    wide_table(f"The columns of {handed.name}", schema_of(found))
     if found.kind == "outcomes":
         st.caption(
             "Outcomes are closed: of an outcome file no row, no value and no time is shown before a release."
@@ -90,10 +90,8 @@ def _found(here: Here, handed: Handed, found: UploadFound, *, mine: bool) -> boo
             st.caption(
                 "Only the columns that the log's contract names: any other column may hold an outcome."
             )
-            table(
-                [dict(zip(found.preview_columns, row, strict=True)) for row in found.preview],
-                f"The first rows of {handed.name}, unit ids masked.",
-            )
+            rows = [dict(zip(found.preview_columns, row, strict=True)) for row in found.preview]
+            wide_table(f"The first rows of {handed.name}", rows)
     return changed
 
 

@@ -16,7 +16,7 @@ from app.screens.experiment import marks
 from app.screens.experiment.sheet import picture
 from app.screens.frame import Here, refusal
 from app.screens.pieces import plain, table
-from app.screens.sources.ways import ADD, go_to, under_way
+from app.screens.sources.ways import ADD, go_to, under_way, wide_table
 from experiments.logs.quality import Quality
 from registry.errors import Refused
 from registry.jobs import JobState, Kind, jobs_of, latest, request
@@ -41,12 +41,12 @@ def one_source(here: Here, source: MappedSource) -> None:
         if st.button(f"Add a file to {source.name}", icon=":material/upload_file:", key="sources.add"):
             go_to(ADD, source.name)
     _at_work(here, source.name)
-    table(
+    wide_table(
+        f"The logs of {source.name}",
         [
             {"Log": log.name, "What it holds": log.purpose, "Access": log.access, "Where": log.place}
             for log in source.logs
         ],
-        f"The {len(source.logs)} logs of {source.name}.",
     )
     for log in source.logs:
         _log(source.name, log)
@@ -83,7 +83,8 @@ def _log(source: str, log: MappedLog) -> None:
     if log.quality is not None:
         _comes_in(source, log, log.quality)
     with st.expander(f"{log.name} of {source}: columns{' and counts' if log.counts else ''}"):
-        table(
+        wide_table(
+            f"Which column of {log.name} is which",
             [
                 {
                     "Field": column.field,
@@ -93,12 +94,11 @@ def _log(source: str, log: MappedLog) -> None:
                 }
                 for column in log.columns
             ],
-            f"Which column of {log.name} is which.",
         )
         table([{"What": what, "Found": words} for what, words in log.counts], f"Counts of {log.name}.")
-        table(
-            [{"Event (arms pooled)": name, "First": first, "Last": last} for name, first, last in log.events],
-            f"Events of {log.name} and when they were seen.",
+        wide_table(
+            f"Events of {log.name}, arms pooled, and when they were seen",
+            [{"Event": name, "First": first, "Last": last} for name, first, last in log.events],
         )
 
 
@@ -157,4 +157,4 @@ def _files(here: Here, name: str) -> None:
     if not added:
         return
     st.header("Files that were added here", anchor="files")
-    table(added, f"The {len(added)} files that were handed in for {name} and added, newest first.")
+    wide_table(f"The {len(added)} files that were handed in for {name} and added, newest first", added)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app.formats import instant
@@ -63,24 +62,21 @@ def _list(file: str, sources: list[MappedSource]) -> None:
         f"As `{plain(file)}` maps them. Pages read this file and no log: the worker opens the logs, and of outcome logs it "
         "tells their columns, names of events, times and how they come in, never a value and never anything by arm."
     )
-    rows = [
-        {
-            "Source": f"[{plain(source.name)}]({address(SOURCE, source.name)})",
-            "Logs": plain(", ".join(log.name for log in source.logs)),
-            "Last check": plain(source.standing),
-            "Checked": instant(source.checked_at),
-            "Complete up to": instant(source.complete_to) if source.complete_to else plain(source.complete),
-            "Behind then": source.behind,
-            "Rows, last day": plain(source.logs[0].last_day),
-        }
-        for source in sources
-    ]
-    st.table(
-        pd.DataFrame(rows),
-        hide_index=True,
-        border="horizontal",
-        alt=f"The {len(rows)} sources, with their last check and how far their logs are complete.",
-    )
+    for source in sources:
+        with st.container(border=True):
+            st.markdown(f"[{plain(source.name)}]({address(SOURCE, source.name)}) · {plain(source.standing)}")
+            marks.facts(
+                [
+                    ("Logs", ", ".join(log.name for log in source.logs)),
+                    ("Checked", instant(source.checked_at) if source.checked_at else "never"),
+                    (
+                        "Complete up to",
+                        instant(source.complete_to) if source.complete_to else source.complete,
+                    ),
+                    ("Behind at the check", source.behind),
+                    ("Assignments on the last day", source.logs[0].last_day),
+                ]
+            )
     if st.button("Add a file to a source", icon=":material/upload_file:", key="sources.add"):
         go_to(ADD, sources[0].name if len(sources) == 1 else "")
 

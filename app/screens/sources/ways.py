@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 import streamlit as st
 
 from app.cli.session import open_workspace_registry
+from app.export import blocks
 from app.identity import ACT_AS
+from app.screens.experiment import marks
 from app.screens.pieces import plain
 from app.settings import load_settings
 from registry.jobs import Job, JobState, find, silent
@@ -35,6 +38,12 @@ def go_to(what: str | None = None, which: str = "") -> None:
     if what is not None:
         st.query_params[what] = which
     st.rerun()
+
+
+def wide_table(caption: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """A table that a narrow page shows row by row."""
+    if rows:
+        marks.table(blocks.table(caption, rows))
 
 
 @st.fragment(run_every=REFRESH)
