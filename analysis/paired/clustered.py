@@ -88,7 +88,9 @@ def clustered_difference(
     - ``linearised``: the ratio's delta-method standard error, with K/(K − 1), against Student's t with K − 1
       degrees of freedom; for means of latency or score as well.
 
-    One pair per user makes ``durkalski`` McNemar's chi-squared.
+    One pair per user makes ``durkalski`` McNemar's chi-squared. With few effective users (below some hundred, see
+    `ClusterMoments.effective_users`), or next to no discordant pairs against a margin, only ``obuchowski`` was seen
+    to keep its level (docs/guarantees.md).
 
     Raises:
         ValueError: naming the parameter that is not allowed.

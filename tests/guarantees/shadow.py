@@ -49,6 +49,9 @@ POPULATIONS: Final = (
     Users("1 to 500 requests, 1/m², a loss", 1.0, loss=True),
 )
 STRONG_USERS, FEW_EFFECTIVE = POPULATIONS[3], POPULATIONS[6]
+HEAVY: Final = Users(
+    "1 to 500 requests, 1/m, a loss of heavy tails without a cap", 0.0, loss=True, heavy=True
+)
 
 
 @dataclass(frozen=True)
@@ -250,6 +253,20 @@ def habits(replays: int, seed: int) -> Iterator[ShadowError]:
     for name, looks_at, users, count in found:
         share = Share(count, replays, ALPHA)
         yield ShadowError(name, looks_at, users.words, truth.words, ALPHA, share)
+    yield _heavy_tails(replays, seed)
+
+
+def _heavy_tails(replays: int, seed: int) -> ShadowError:
+    """The gate's own test of a loss that few users make, just at the margin."""
+    rule, truth = RULES[0], TRUTHS[1]
+    count = sum(
+        int(crossed(rule, truth.test, shadows).any(axis=1).sum())
+        for _, shadows in _batches(HEAVY, truth, replays, seed)
+    )
+    share = Share(count, replays, truth.test.alpha)
+    return ShadowError(
+        "clustered score, fixed", rule.words, HEAVY.words, truth.words, truth.test.alpha, share
+    )
 
 
 def power(replays: int, seed: int) -> tuple[int, Share]:

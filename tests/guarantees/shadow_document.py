@@ -19,9 +19,10 @@ def shadow_parts(gate: ShadowGate) -> tuple[str, ...]:
         "## Shadows whose users still send\n\nA user is counted from its first request with all it has sent so far, so that its sum "
         f"goes on changing after it was counted. No theorem covers that; measured over {DAYS} days, with looks as soon as their users "
         "have come:\n\n" + _rows(gate.while_sending),
-        "## What other tests do to the same users\n\nNo true difference. McNemar's test takes the requests of a user for independent. "
+        "## Where the shadow gate does not hold\n\nMcNemar's test takes the requests of a user for independent. "
         "The linearised test (delta method, Student's t) needs some hundred effective users at every look; here 1,000 users weigh as "
-        "some fifty.\n\n"
+        "some fifty. And no test by user holds for a loss of heavy tails: users who lose most may not have been seen yet. Such a loss "
+        "needs a cap, declared with the design.\n\n"
         + _rows(gate.habits)
         + f"\n\nPlanned by `users_needed` for the margin with equal models, power 80 %, {STRONG_USERS.words}: {gate.users_needed:,} users, "
         f"who pass in {percent(gate.power)} of {gate.power.replays:,} replays.",

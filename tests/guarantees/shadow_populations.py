@@ -26,6 +26,7 @@ class Users:
         strong: share of users for whom nearly always the same model is right.
         loss: what is compared is a loss: a pair's difference is normal, with a part of the user's own of half its
             standard deviation, and neither ``discordant`` nor ``strong`` has a meaning.
+        heavy: the user's own part of a loss is a lognormal worsening (σ = 1): few users lose far more than the others.
     """
 
     words: str
@@ -33,6 +34,7 @@ class Users:
     discordant: float = 0.0
     strong: float = 0.0
     loss: bool = False
+    heavy: bool = False
 
     def requests(self, shape: tuple[int, ...], random: np.random.Generator) -> Counts:
         if self.tail is None:
@@ -74,8 +76,11 @@ def drawn(users: Users, difference: float, shape: tuple[int, int], random: np.ra
     """Shadows whose users are complete when they are counted."""
     pairs = users.requests(shape, random)
     if users.loss:
-        noise = random.normal(0, 1, shape) * np.sqrt(pairs) + random.normal(0, 0.5, shape) * pairs
-        return Shadows(noise + difference * pairs, pairs, np.zeros_like(pairs), counts=False)
+        own = random.normal(0, 0.5, shape)
+        if users.heavy:
+            own = 0.5 * (np.exp(0.5) - random.lognormal(0, 1, shape))
+        noise = random.normal(0, 1, shape) * np.sqrt(pairs)
+        return Shadows(noise + (own + difference) * pairs, pairs, np.zeros_like(pairs), counts=False)
     discordant = random.binomial(pairs, users.discordant)
     candidate = random.binomial(discordant, users.sides(difference, shape, random))
     return Shadows((2 * candidate - discordant).astype(float), pairs, discordant)
