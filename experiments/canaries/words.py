@@ -67,15 +67,15 @@ def _beyond(reading: GuardrailReading) -> str:
     found = reading.comparison
     return (
         f"{words.named(found)} was worse with {found.treatment} by more than the accepted {words.margin_words(found)} "
-        f"(worse by {worse(reading)}; not ruled out: {not_ruled_out(reading)})."
+        f"({worse(reading)}; a worsening of {not_ruled_out(reading)} is not ruled out)."
     )
 
 
 def too_small(reading: GuardrailReading) -> str:
     found = reading.comparison
     return (
-        f"{words.named(found)} was worse by {worse(reading)} with {found.treatment}; {not_ruled_out(reading)} is not ruled out, "
-        f"and the margin is {words.margin_words(found)}. {outlook(reading)}"
+        f"{words.named(found)} was {worse(reading)} with {found.treatment}; a worsening of {not_ruled_out(reading)} is not ruled "
+        f"out, and the margin is {words.margin_words(found)}. {outlook(reading)}"
     )
 
 
@@ -98,18 +98,22 @@ def not_measured(missing: Sequence[Comparison]) -> str:
 
 
 def worse(reading: GuardrailReading) -> str:
-    """How much worse, in the metric's unit; an improvement is a negative worsening."""
-    return words.amount(reading.comparison, reading.worsening, signed=True)
+    """How it went with the candidate, in the metric's unit: ``2.6 percentage points worse``, ``3.0% better``."""
+    worsening = reading.worsening or 0.0
+    if worsening == 0:
+        return "equal"
+    side = "worse" if worsening > 0 else "better"
+    return f"{words.amount(reading.comparison, abs(worsening))} {side}"
 
 
 def not_ruled_out(reading: GuardrailReading) -> str:
     """A worsening between two bounds: ``−0.2 to +1.4 percentage points``."""
     point = reading.points[-1] if reading.points else None
     if point is None:
-        return "any worsening"
+        return "any size"
     found = reading.comparison
     if point.low is None and point.high is None:
-        return "any worsening"
+        return "any size"
     if point.low is None:
         return f"up to {words.amount(found, point.high, signed=True)}"
     if point.high is None:
