@@ -6,8 +6,9 @@ import shlex
 
 import pytest
 
+from app.overview.example_logs import example_log
 from tests.app.life import DESIGN, METRICS
-from tests.app.test_cli_documentation import EXAMPLES, WITHOUT_REGISTRY
+from tests.app.test_cli_documentation import EXAMPLES, runs_anywhere
 
 STAGE_OF = {
     "people": "founded",
@@ -33,6 +34,7 @@ STAGE_OF = {
     "worker": "running",
     "webhook": "founded",
     "metric": "founded",
+    "source add": "running",
 }
 """The stage before each command; the longest beginning counts."""
 
@@ -54,7 +56,7 @@ test_cli_ladder."""
 LINES = [
     line
     for line in EXAMPLES
-    if line.split()[1] not in WITHOUT_REGISTRY and not line.removeprefix("fairtrial ").startswith(ELSEWHERE)
+    if not runs_anywhere(line) and not line.removeprefix("fairtrial ").startswith(ELSEWHERE)
 ]
 
 
@@ -70,6 +72,7 @@ def test_the_example_runs_at_its_stage(fairtrial, at, line):
     (life.folder / "amended.yaml").write_text(
         DESIGN + "anything_else: The platform is logged since Monday.\n"
     )
+    (life.folder / "assignments.csv").write_text(example_log("assignments").replace("unit", "user_id"))
     if words.startswith(("amend EXP-0001 --approve", "amend EXP-0001 --reject")):
         proposed = next(other for other in LINES if "amended.yaml" in other)
         assert fairtrial("", *shlex.split(proposed)[1:]).exit_code == 0
