@@ -154,9 +154,9 @@ class StepEstimates:
         measure = self.design.measures[index]
         if not self._steps:
             return "no unit is mature yet"
-        absent = next((why for _, e in self._steps if (why := e.absent(index)) is not None), None)
-        if absent is not None:
-            return absent
+        absent = set(self.evidence.absent_events()) & set(measure.metric.events())
+        if absent:
+            return f"since the canary began no row of the outcome logs is of event {', '.join(map(repr, sorted(absent)))}"
         arms = [self.arm_value(index, arm, None, among) for arm in (CONTROL, CANDIDATE)]
         few = [
             f"{arm.arm}: {arm.n:,} units with a value, {measure.minimum_units:,} declared"

@@ -75,7 +75,7 @@ class CanaryEvidence:
         return sum(step.analysed(0) for step in self.steps), sum(step.analysed(1) for step in self.steps)
 
     def absent_events(self) -> tuple[str, ...]:
-        """Events that a guardrail needs and no row of any outcome log is of."""
+        """Events that a guardrail needs and no row of the outcome logs is of, at all or since the canary began."""
         return tuple(
             sorted({event for step in self.steps if step.outcomes for event in step.outcomes.absent_events})
         )

@@ -118,7 +118,10 @@ def take_check(
             reading.aggregate(plan)
             held += reading_checks(design, reading)
             if not is_held(held):  # else no sum by arm has been formed, and none is
-                evidence = with_sums(evidence, reading, plan, reading.absent_events(plan))
+                absent = {*reading.absent_events(plan)}
+                if design.written.days_without_rows == "hold":
+                    absent |= {*reading.silent_events()}
+                evidence = with_sums(evidence, reading, plan, tuple(sorted(absent)))
                 if extract is not None:
                     reading.write_extract(extract)
         manifest = reading.manifest(values_read=evidence.read)

@@ -79,6 +79,7 @@ class CanaryReading(Reading):
     ) -> None:
         super().__init__(cohort_of(canary), sources, outcomes, threads=threads, memory=memory, sealed=sealed)
         self.canary = canary
+        self._seen: set[str] = set()
         if not self.timed:
             self.engine.__exit__(None, None, None)
             message = "has no times; a canary's units belong to the step of their first exposure, so give assigned_at"
@@ -209,7 +210,17 @@ class CanaryReading(Reading):
             found[None][int(day)] = found[None].get(int(day), 0) + int(n)
             if name is not None:
                 found.setdefault(str(name), {})[int(day)] = int(n)
+                self._seen.add(str(name))
         return found
+
+    def silent_events(self) -> tuple[str, ...]:
+        """Events of the guardrails that long logs ought to hold and of which none came in the time ``rows_by_day`` counted."""
+        long = any(
+            log.columns.event is not None and log.columns.occurred_at is not None for log in self.outcome_logs
+        )
+        wide = {event for log in self.outcome_logs for event in log.wide}
+        wanted = {event for measure in self.canary.measures for event in measure.metric.events()}
+        return tuple(sorted(wanted - wide - self._seen)) if long else ()
 
     def reached_by_day(self) -> tuple[Reached, ...]:
         """Selected units by step, day of first exposure and arm, and how many of them the outcome logs know at all.

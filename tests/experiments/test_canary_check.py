@@ -201,6 +201,37 @@ def test_no_row_of_a_guardrails_event_is_not_measured_and_never_a_pass() -> None
     assert {readout.look.step for readout in canary.readouts} == {1}
 
 
+def with_last_months_errors(canary: Canary) -> Canary:
+    """Errors were logged before the canary began, and none since."""
+
+    def logs() -> tuple[Sources, OutcomeSources]:
+        sources, outcomes = Canary.logs(canary)
+        rows = outcomes.place.frames["outcomes"]
+        old = pd.DataFrame(
+            {"user": "old", "event": "error", "value": 1.0, "at": [rows["at"].min() - 30 * DAY]}
+        )
+        outcomes.place.frames["outcomes"] = pd.concat(
+            [rows[rows["event"] != "error"], old], ignore_index=True
+        )
+        return sources, outcomes
+
+    canary.logs = logs  # type: ignore[method-assign]
+    return canary
+
+
+def test_an_event_that_stopped_being_logged_before_the_canary_began_is_not_measured() -> None:
+    last = with_last_months_errors(Canary(SMALL)).run()
+    assert (last.verdict.code, last.verdict.call) == ("INCONCLUSIVE", "NOT MEASURED")
+    assert "since the canary began no row of the outcome logs is of event 'error'" in last.verdict.sentence
+
+
+def test_no_event_at_all_is_taken_for_true_only_where_that_is_declared() -> None:
+    readout = with_last_months_errors(Canary(SMALL, DESIGN + "days_without_rows: allow\n")).check()
+    failed_at_all = next(g for g in readout.guardrails if g.comparison.metric == "failed@1")
+    assert failed_at_all.comparison.control_value.value == 0.0
+    assert failed_at_all.comparison.state != "Missing"
+
+
 def test_a_guardrail_whose_values_are_missing_for_most_units_is_not_measured() -> None:
     canary = Canary(SMALL, DESIGN + "rules: {max_missing: 0.2}\n")
     canary.keep = lambda rows: (rows["event"] != "latency") | (rows["user"].str[-1].isin(list("01")))
