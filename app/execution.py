@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app import source_work
+from app import shadow_work, source_work
 from app.cli.errors import BadUsage, Refusal
 from app.cli.session import Session
 from app.job_words import Report, without_values
@@ -26,6 +26,7 @@ from registry.findings import (
     WatchFound,
 )
 from registry.jobs import Job, JobState, Kind, latest
+from registry.kinds import SHADOW
 from registry.looks import WentOn
 from registry.store import Dossier, show
 
@@ -77,8 +78,12 @@ def _look_status(session: Session, job: Job, report: Report) -> Finding:
     from registry.plans import locked_design
 
     report(None, "Counting units")
-    design, _ = locked_design(show(session.registry, job.entity))
-    found = look_report(session.registry, job.entity, session.sources, session.outcomes_if_any(design))
+    dossier = show(session.registry, job.entity)
+    if dossier.experiment.kind == SHADOW.name:
+        found = shadow_work.look_report(session, job)
+    else:
+        design, _ = locked_design(dossier)
+        found = look_report(session.registry, job.entity, session.sources, session.outcomes_if_any(design))
     at = found.watermark
     return LookStatusFound(
         state=found.state.value,
@@ -98,14 +103,17 @@ def _look(session: Session, job: Job, report: Report) -> Finding:
             return done
     report(None, "Checking the logs, then reading the outcomes once")
     try:
-        found = take(
-            session.registry,
-            job.requested_by,
-            job.entity,
-            session.sources,
-            session.outcomes,
-            session.extracts,
-        )
+        if show(session.registry, job.entity).experiment.kind == SHADOW.name:
+            found: object = shadow_work.look(session, job)
+        else:
+            found = take(
+                session.registry,
+                job.requested_by,
+                job.entity,
+                session.sources,
+                session.outcomes,
+                session.extracts,
+            )
     except Refused as refused:
         return LookFound(outcome="REFUSED", because=tuple(str(problem) for problem in refused.problems))
     if isinstance(found, WentOn):
@@ -186,6 +194,8 @@ def _exposure(session: Session, job: Job, report: Report) -> Finding:
 
     report(None, "Asking the logs whether units were exposed")
     dossier = show(session.registry, job.entity)
+    if dossier.experiment.kind == SHADOW.name:
+        return shadow_work.exposure(session, dossier)
     design, sources = saved_design(dossier), session.sources
     found = exposure_of(design, sources, session.outcomes_if_any(design))
     return ExposureFound(
@@ -205,6 +215,8 @@ _EXECUTE: Final[Mapping[Kind, Callable[[Session, Job, Report], Finding]]] = {
     Kind.WATCH: _watch,
     Kind.SIMULATE: _simulate,
     Kind.EXPOSURE: _exposure,
+    Kind.SHADOW_STATUS: shadow_work.status,
+    Kind.CASES: shadow_work.cases,
     Kind.SOURCE_CHECK: source_work.check,
     Kind.UPLOAD_CHECK: source_work.look_over_upload,
     Kind.UPLOAD_COMMIT: source_work.add_upload,

@@ -13,6 +13,7 @@ from registry.database import Registry
 from registry.due import newest_jobs
 from registry.errors import Refused
 from registry.jobs import Job, Kind, request
+from registry.kinds import SHADOW
 from registry.plans import locked_design
 from registry.records import Experiment, State
 from registry.store import list_experiments, show
@@ -21,6 +22,9 @@ AWAITING: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.MATURE)
 
 HarmStops = MutableMapping[str, bool]
 """Whether a plan declares harm stops, by its SHA-256: a locked plan is read once."""
+
+
+ASKED_FOR: Final = (Kind.HEALTH, Kind.SHADOW_STATUS, Kind.LOOK_STATUS, Kind.WATCH)
 
 
 def ask_for_what_is_old(
@@ -35,7 +39,7 @@ def ask_for_what_is_old(
     now = registry.clock.now()
     plans = {} if known is None else known
     awaiting = list_experiments(registry, states=AWAITING)
-    newest = newest_jobs(registry, [one.id for one in awaiting], (Kind.HEALTH, Kind.LOOK_STATUS, Kind.WATCH))
+    newest = newest_jobs(registry, [one.id for one in awaiting], ASKED_FOR)
     for experiment in awaiting:
         for kind in _kinds(registry, experiment, plans):
             last = newest.get((experiment.id, kind))
@@ -49,6 +53,9 @@ def ask_for_what_is_old(
 
 
 def _kinds(registry: Registry, experiment: Experiment, plans: HarmStops) -> Iterator[Kind]:
+    if experiment.kind == SHADOW.name:
+        yield from (Kind.SHADOW_STATUS, Kind.LOOK_STATUS)
+        return
     yield Kind.HEALTH
     yield Kind.LOOK_STATUS
     if experiment.state is not State.RUNNING:

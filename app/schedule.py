@@ -70,11 +70,13 @@ class Schedule:
 def ask_for_due_looks(registry: Registry) -> tuple[Job, ...]:
     """Ask for every look that was found due and not asked for since; after one that went on, for the standing of the next."""
     awaiting = [one.id for one in list_experiments(registry, states=AWAITING)]
-    found = newest_jobs(registry, awaiting, (Kind.LOOK_STATUS, Kind.HEALTH), (JobState.DONE,))
+    kinds = (Kind.LOOK_STATUS, Kind.HEALTH, Kind.SHADOW_STATUS)
+    found = newest_jobs(registry, awaiting, kinds, (JobState.DONE,))
     looks = newest_jobs(registry, awaiting, (Kind.LOOK,))
     asked = []
     for id in awaiting:
-        standing, health = found.get((id, Kind.LOOK_STATUS)), found.get((id, Kind.HEALTH))
+        standing = found.get((id, Kind.LOOK_STATUS))
+        health = found.get((id, Kind.HEALTH)) or found.get((id, Kind.SHADOW_STATUS))
         kind = _wanted(registry, id, standing, health, looks.get((id, Kind.LOOK)))
         if kind is None:
             continue

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from registry.actors import Role
+from registry.kinds import AB, KINDS, SHADOW
 from registry.records import Experiment, State
 
 if TYPE_CHECKING:
@@ -22,12 +23,21 @@ class Kind(StrEnum):
     WATCH = "watch"
     SIMULATE = "simulate"
     EXPOSURE = "exposure"
+    SHADOW_STATUS = "shadow-status"
+    CASES = "draw-cases"
     SOURCE_CHECK = "source-check"
     UPLOAD_CHECK = "upload-check"
     UPLOAD_COMMIT = "upload-commit"
 
 
 AWAITING_A_LOOK: Final = (State.REGISTERED, State.RUNNING, State.STOPPED, State.MATURE)
+
+OF_ONE_KIND: Final[Mapping[Kind, str]] = {
+    Kind.SIMULATE: AB.name,
+    Kind.SHADOW_STATUS: SHADOW.name,
+    Kind.CASES: SHADOW.name,
+}
+"""Jobs that only one kind of entry has."""
 
 DEFAULTS: Final[Mapping[Kind, Mapping[str, int]]] = {
     Kind.SIMULATE: {"replays": 2_000, "seed": 1},
@@ -82,6 +92,7 @@ def note_objections(doing: Act, kind: Kind, parameters: Mapping[str, Any]) -> Ro
             note_not_checked(doing, parameters["check"])
         return role
     experiment = doing.experiment(None)
+    _note_other_kind(doing, kind, experiment)
     if kind is Kind.SIMULATE:
         return permit_work(doing, "simulate a design")
     if kind is Kind.EXPOSURE:
@@ -94,7 +105,23 @@ def note_objections(doing: Act, kind: Kind, parameters: Mapping[str, Any]) -> Ro
         )
     if kind is Kind.LOOK:
         return _looks(doing, experiment)
+    if kind is Kind.CASES:
+        from registry.casebook import note_not_drawn
+
+        return note_not_drawn(doing, experiment)
     return _any_role(doing)
+
+
+def _note_other_kind(doing: Act, kind: Kind, experiment: Experiment) -> None:
+    """Note that what is asked for is of another kind of entry."""
+    wanted = OF_ONE_KIND.get(kind)
+    if wanted is None or experiment.kind == wanted:
+        return
+    doing.object(
+        f"{experiment.id} is {KINDS[experiment.kind].words}; {kind} is of {KINDS[wanted].words}.",
+        when_possible=f"never for {experiment.id}.",
+        what_to_do="Ask for what belongs to it: its page says what.",
+    )
 
 
 def _looks(doing: Act, experiment: Experiment) -> Role:

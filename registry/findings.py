@@ -1,8 +1,9 @@
 """What a job may leave behind: closed forms without outcomes, for everybody reads them before the look.
 
 Health and looks' standing are counts and checks; of a look only whether it went on, was refused, or was released; of a
-watch whether a harm stop tripped; of exposures the first one; of a source its schema and counts; a simulation knows the
-design alone. A number of an outcome has no field to stand in.
+watch whether a harm stop tripped; of exposures the first one; of a shadow its pairs, failures and whether labels have come;
+of cases how many were drawn; of a source its schema and counts; a simulation knows the design alone. A number of an outcome
+has no field to stand in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import Field, computed_field, model_validator
 from experiments.looks.health import Health
 from experiments.looks.stopping import LookStatus
 from experiments.readouts.readout import Part
+from experiments.shadows.status import ShadowStatus
 from registry.asking import Kind
 from registry.records import Verdict
 
@@ -112,6 +114,28 @@ class WatchFound(Part):
     harm_stops: tuple[str, ...]
     tripped_by: tuple[str, ...]
     not_judged: tuple[str, ...]
+
+
+class ShadowStatusFound(ShadowStatus):
+    """A shadow while it runs, with its one word: pairing, failures and whether labels have come; no answer, no label."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def health(self) -> str:
+        return self.word
+
+
+class CasesFound(Part):
+    """The cases that were drawn for a blinded review, in counts.
+
+    Attributes:
+        sha256: of the document that holds them.
+        drawn: of each group of pairs, how many, of how many there are.
+    """
+
+    sha256: str
+    cases: int
+    drawn: tuple[tuple[str, int, int], ...]
 
 
 class SimulationFound(Part):
@@ -277,6 +301,8 @@ Finding = (
     | WatchFound
     | SimulationFound
     | ExposureFound
+    | ShadowStatusFound
+    | CasesFound
     | SourceFound
     | UploadFound
     | AddedFound
@@ -289,6 +315,8 @@ FINDINGS: Final[dict[Kind, type[Finding]]] = {
     Kind.WATCH: WatchFound,
     Kind.SIMULATE: SimulationFound,
     Kind.EXPOSURE: ExposureFound,
+    Kind.SHADOW_STATUS: ShadowStatusFound,
+    Kind.CASES: CasesFound,
     Kind.SOURCE_CHECK: SourceFound,
     Kind.UPLOAD_CHECK: UploadFound,
     Kind.UPLOAD_COMMIT: AddedFound,

@@ -58,6 +58,7 @@ UNFINISHED: Final = (JobState.QUEUED, JobState.RUNNING)
 FINISHED_ONCE_BEGUN: Final = {
     Kind.LOOK: "is reading outcomes: what is opened is sealed",
     Kind.WATCH: "is reading outcomes: what is opened is sealed",
+    Kind.CASES: "is reading answers and labels: what is drawn is kept",
     Kind.UPLOAD_COMMIT: "is laying a file among the logs: what is recorded is put in place",
 }
 """Kinds that are not broken off once they run, and why."""

@@ -108,7 +108,8 @@ def portfolio(registry: Registry) -> Portfolio:
             amended_after_start=_amended_after_start(connection),
             read_again=_read_again(connection),
             standing=_last_found(connection, Kind.LOOK_STATUS, alive),
-            health=_last_found(connection, Kind.HEALTH, alive),
+            health=_last_found(connection, Kind.HEALTH, alive)
+            | _last_found(connection, Kind.SHADOW_STATUS, alive),
         )
 
 

@@ -8,7 +8,7 @@ from app.formats import count
 from app.overview.listing import PAGE, Listed, as_csv, choices, listed
 from app.screens.filters import clear, filters
 from app.screens.frame import Here, page
-from app.screens.pieces import FEW, empty, go_to, table, way_to_page
+from app.screens.pieces import FEW, empty, go_to, page_of_id, table, way_to_page
 from registry.portfolio import Portfolio, portfolio
 from registry.stars import starred
 
@@ -89,7 +89,7 @@ COLUMNS = {
 
 def _row(row: Listed, *, as_link: bool, is_starred: bool) -> dict[str, object]:
     return {
-        "Experiment": f"experiment?id={row.id}" if as_link else row.id,
+        "Experiment": f"{page_of_id(row.id)}?id={row.id}" if as_link else row.id,
         "Starred": "★" if is_starred else "",
         "Title": row.title,
         "State": row.words,

@@ -19,6 +19,9 @@ FEW = 20
 EXPERIMENT = "experiment"
 """The address of the page of one experiment; `?id=EXP-0042&tab=live` says which."""
 
+PAGES = {"SHD": "shadow", "CAN": "ladder", "ROL": "ladder"}
+"""Where ids lead that are no experiment's, by how they begin."""
+
 _MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>#|$~:"})
 
 _BARE_ADDRESS = re.compile(r"(?:(?<=http\\:)|(?<=https\\:))(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
@@ -64,26 +67,31 @@ def when(moment: datetime) -> str:
     return ", ".join(half.replace(" ", "\N{NO-BREAK SPACE}") for half in (day, hour))
 
 
+def page_of_id(id: str) -> str:
+    """The address of the page that an id leads to: an experiment's, a shadow's, or the ladder for a canary or rollout."""
+    return PAGES.get(id.partition("-")[0], EXPERIMENT)
+
+
 def address(experiment: str, tab: str | None = None) -> str:
-    """Where an experiment's page is, relative to every page; who was chosen to act, on a simulated clock, comes along."""
+    """Where the page of an id is, relative to every page; who was chosen to act, on a simulated clock, comes along."""
     chosen = st.session_state.get(ACT_AS)
     return (
-        f"{EXPERIMENT}?id={experiment}"
+        f"{page_of_id(experiment)}?id={experiment}"
         + (f"&tab={tab}" if tab else "")
         + (f"&{ACT_AS}={chosen}" if chosen else "")
     )
 
 
 def way_to(experiment: str, label: str, tab: str | None = None) -> None:
-    """A link to an experiment's page that keeps the session."""
-    target = _page(EXPERIMENT)
+    """A link to the page of an id that keeps the session."""
+    target = _page(page_of_id(experiment))
     if target is not None:
         st.page_link(target, label=label, query_params={"id": experiment} | ({"tab": tab} if tab else {}))
 
 
 def go_to(experiment: str) -> None:
-    """Leave for an experiment's page."""
-    target = _page(EXPERIMENT)
+    """Leave for the page of an id."""
+    target = _page(page_of_id(experiment))
     if target is not None:
         st.switch_page(target, query_params={"id": experiment})
 
