@@ -76,11 +76,13 @@ def drawn(users: Users, difference: float, shape: tuple[int, int], random: np.ra
     """Shadows whose users are complete when they are counted."""
     pairs = users.requests(shape, random)
     if users.loss:
-        own = random.normal(0, 0.5, shape)
-        if users.heavy:
-            own = 0.5 * (np.exp(0.5) - random.lognormal(0, 1, shape))
         noise = random.normal(0, 1, shape) * np.sqrt(pairs)
-        return Shadows(noise + (own + difference) * pairs, pairs, np.zeros_like(pairs), counts=False)
+        own = (
+            0.5 * (np.exp(0.5) - random.lognormal(0, 1, shape))
+            if users.heavy
+            else random.normal(0, 0.5, shape)
+        )
+        return Shadows(noise + own * pairs + difference * pairs, pairs, np.zeros_like(pairs), counts=False)
     discordant = random.binomial(pairs, users.discordant)
     candidate = random.binomial(discordant, users.sides(difference, shape, random))
     return Shadows((2 * candidate - discordant).astype(float), pairs, discordant)
