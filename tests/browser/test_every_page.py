@@ -53,14 +53,19 @@ def addresses() -> list[str]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_page_is_drawn(decided, visitor, dark):
-    """Loaded on a wide screen and made narrow, and in the dark the other way round."""
+    """Drawn on a wide screen and made narrow, and in the dark the other way round."""
     first, then = (NARROW, WIDE) if dark else (WIDE, NARROW)
     at = visitor(decided, dark=dark, width=first)
-    amiss = {}
+    at.open()
+    amiss, drawn, before = {}, {}, ""
     for address in addresses():
         at.resize(first)
-        at.open(address)
+        page, _, asked = address.partition("?")
+        (at.open if asked and page == before else at.turn_to)(address)
+        before = page
         found = amiss_on(at)
+        if (other := drawn.setdefault(at.text(), page)) != page:
+            found.append(f"the page {other!r} is drawn here")
         at.resize(then)
         found += amiss_on(at)
         if found:

@@ -14,7 +14,7 @@ from tests.browser.served import NAME
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Request, Response
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds until something is there that has to come: a busy machine is no reason to fail."""
 
 HERE = frozenset({"127.0.0.1", "localhost", NAME})
@@ -40,6 +40,8 @@ new MutationObserver(changes => {
   }
 }).observe(document, {subtree: true, attributeFilter: ['data-test-script-state']})
 """
+
+_TURN = "to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate', {state: {}})) }"
 
 _IS_SETTLED = """() => {
   const app = document.querySelector('[data-testid="stApp"]')
@@ -75,6 +77,10 @@ class Visitor:
         self.page.goto(f"{self.url}/{address}")
         self.settle()
 
+    def turn_to(self, address: str) -> None:
+        """Go to an address as the browser's own buttons do: in the session that there is, without loading anew."""
+        self._do(lambda: self.page.evaluate(_TURN, f"{self.url}/{address}"))
+
     def resize(self, width: int) -> None:
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
         self.page.wait_for_timeout(REFLOWING)
@@ -94,7 +100,8 @@ class Visitor:
 
     def sign_in(self, account: str) -> None:
         """Come in from the provider's page, as one of its accounts."""
-        self.open()
+        if not self.page.url.startswith(self.url):
+            self.open()
         self.button("Sign in").click()
         self.page.get_by_role("button", name=account, exact=True).click()
         self.page.wait_for_url(f"{self.url}/**")
@@ -111,7 +118,7 @@ class Visitor:
     def type(self, label: str, text: str) -> None:
         field = self.page.get_by_label(label, exact=True).first
         field.fill(text)
-        self._do(lambda: field.press("Tab"))
+        self._do(lambda: field.press("Tab"), draws=not _in_form(field))
 
     def choose(self, label: str, option: str) -> None:
         """Choose in a list that opens."""
@@ -120,7 +127,8 @@ class Visitor:
 
     def tick(self, option: str) -> None:
         """Choose one of several that all stand there."""
-        self._do(self.main.get_by_text(option).first.click)
+        found = self.main.get_by_text(option).first
+        self._do(found.click, draws=not _in_form(found))
 
     def tab(self, name: str) -> None:
         """Show a part of an experiment."""
@@ -157,14 +165,15 @@ class Visitor:
         said = self.text()
         self.noticed += [f"{self.page.url}: {words}" for words in WENT_WRONG if words in said]
 
-    def _do(self, act: Callable[[], object]) -> None:
-        """Act, and wait for what comes of it; an act that draws nothing anew is only waited for a moment."""
+    def _do(self, act: Callable[[], object], *, draws: bool = True) -> None:
+        """Act, and wait for what comes of it; an act that draws nothing anew after all is only waited for a moment."""
         from playwright.sync_api import TimeoutError as NothingCame
 
         before = self.page.evaluate("window.runs")
         act()
-        with suppress(NothingCame):
-            self.page.wait_for_function(f"window.runs > {before}", timeout=ANSWERING)
+        if draws:
+            with suppress(NothingCame):
+                self.page.wait_for_function(f"window.runs > {before}", timeout=ANSWERING)
         self.settle()
 
     # What people do not notice
@@ -181,6 +190,11 @@ class Visitor:
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not _is_probe(message.location["url"]):
             self.noticed.append(f"console: {message.text}")
+
+
+def _in_form(element: Locator) -> bool:
+    """What is filled in there is sent with the form's button."""
+    return bool(element.evaluate("one => one.closest('[data-testid=\"stForm\"]') !== null"))
 
 
 def _is_probe(url: str) -> bool:
