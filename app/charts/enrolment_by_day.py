@@ -43,7 +43,7 @@ def units_by_day(
     days: Sequence[EnrolledDay],
     arms: Sequence[ArmCounts],
     per_day: float | None,
-    complete_up_to: datetime | None = None,
+    until: datetime | None = None,
     *,
     width: int = WIDTH,
 ) -> Drawn:
@@ -53,12 +53,12 @@ def units_by_day(
         days: in order, at least one, with the arms' units in the order of ``arms``.
         arms: control first.
         per_day: planned traffic of all arms together; without it there is no path.
-        complete_up_to: the watermark: the last day may be under way.
+        until: when the units were counted: the last day may be under way.
     """
     calendar = _with_gaps(days)
     lines = _lines(calendar, arms, per_day)
     ends = [float(_number(day, calendar)) for day in calendar]
-    ends[-1] += _so_much_of(calendar[-1].on, complete_up_to) - 1
+    ends[-1] += _so_much_of(calendar[-1].on, until) - 1
     sentence = _sentence(lines, ends[-1])
     full = max((line.planned / line.per_day for line in lines if line.per_day), default=0.0)
     horizon = max(ends[-1], full)
@@ -117,12 +117,12 @@ def _lines(calendar: Sequence[EnrolledDay], arms: Sequence[ArmCounts], per_day: 
     ]
 
 
-def _so_much_of(day: date, complete_up_to: datetime | None) -> float:
+def _so_much_of(day: date, until: datetime | None) -> float:
     """The share of a day that has passed."""
-    if complete_up_to is None:
+    if until is None:
         return 1.0
-    begun = datetime(day.year, day.month, day.day, tzinfo=complete_up_to.tzinfo)
-    return min(max((complete_up_to - begun) / timedelta(days=1), 0.0), 1.0)
+    begun = datetime(day.year, day.month, day.day, tzinfo=until.tzinfo)
+    return min(max((until - begun) / timedelta(days=1), 0.0), 1.0)
 
 
 def _sentence(lines: Sequence[Line], days: float) -> str:

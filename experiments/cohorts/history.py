@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.moments import Moments, exact_comoments
-from experiments.cohorts import planning, quantities
+from experiments.cohorts import quantities
 from experiments.cohorts.cohort import CutOff
 from experiments.cohorts.gathering import arm_sums, centred
-from experiments.cohorts.quantities import Layout
+from experiments.cohorts.planning import Planner
+from experiments.cohorts.quantities import Family, Layout
 from experiments.cohorts.reading import Reading
-from experiments.designs.design import Design
+from experiments.designs.design import Design, ResolvedCovariate
+from experiments.forms.durations import written
 from experiments.forms.problems import Invalid
 from experiments.logs.sql import Step
 
@@ -24,7 +26,7 @@ class Covariate:
     """One declared covariate over all exposed units: its moments by arm, control first.
 
     Attributes:
-        name: "success@1 before exposure".
+        name: "success@1 in the 14d before exposure".
         arms: those of the units that have a value.
     """
 
@@ -42,9 +44,7 @@ def covariates_by_arm(design: Design, reading: Reading) -> tuple[Covariate, ...]
     if of_metrics and not reading.outcome_logs:
         return "outcome logs are not open here"
     try:
-        plan = planning.history_layout(
-            design, reading.outcome_logs, reading.known_events(), timed=reading.timed
-        )
+        plan, names = _layout(design, reading)
     except Invalid as invalid:
         return invalid.problems[0].message
     dated = [index for index, events in enumerate(plan.events) if events and _is_dated(reading, index)]
@@ -57,7 +57,7 @@ def covariates_by_arm(design: Design, reading: Reading) -> tuple[Covariate, ...]
     if not _read_history(design, reading, plan):
         return "no units yet"
     found = []
-    for family in centred(reading.engine, plan).families:
+    for family, name in zip(centred(reading.engine, plan).families, names, strict=True):
         (variable,) = family.variables
         sums = {one.arm: one for one in arm_sums(reading.engine, family, None)}
         arms = []
@@ -70,8 +70,30 @@ def covariates_by_arm(design: Design, reading: Reading) -> tuple[Covariate, ...]
                 one.n, one.sums, [[one.products[0]]], (variable.scale,), (variable.centre or 0,)
             )
             arms.append(Moments(one.n, exact.means[0], exact.comoments[0][0]))
-        found.append(Covariate(variable.name, tuple(arms)))
+        found.append(Covariate(name, tuple(arms)))
     return tuple(found)
+
+
+def _layout(design: Design, reading: Reading) -> tuple[Layout, tuple[str, ...]]:
+    """The plan of the covariates alone, each by itself, and what each is called."""
+    planner = Planner(design, reading.outcome_logs, reading.known_events(), reading.timed)
+    families: dict[str, Family] = {}
+    names: dict[str, str] = {}
+    for index, measure in enumerate(design.measures):
+        for covariate in measure.covariates:
+            variables = planner.covariate(covariate, measure.without_history)
+            roles = ("",) if len(variables) == 1 else (", numerator", ", denominator")
+            for variable, role in zip(variables, roles, strict=True):
+                families.setdefault(variable.name, Family(index, "declared", (variable,)))
+                names.setdefault(variable.name, _called(covariate, measure.without_history) + role)
+    return Layout(tuple(planner.bases), tuple(families.values()), planner.events()), tuple(names.values())
+
+
+def _called(covariate: ResolvedCovariate, without_history: str) -> str:
+    if covariate.metric is None:
+        return f"{covariate.attribute} (attribute)"
+    said = f"{covariate.metric.reference} in the {written(covariate.window)} before exposure"
+    return said if without_history == "zero" else f"{said} (of units that have any)"
 
 
 def _read_history(design: Design, reading: Reading, plan: Layout) -> bool:

@@ -32,7 +32,7 @@ def layout(design: Design, logs: Sequence[OutcomeLog], known: Known, *, timed: b
     Raises:
         Invalid: an event that no outcome log can hold, or a covariate that nobody can tell from an outcome.
     """
-    planner = _Planner(design, logs, known, timed)
+    planner = Planner(design, logs, known, timed)
     families: list[Family] = []
     problems: list[Problem] = []
     for index, measure in enumerate(design.measures):
@@ -46,21 +46,6 @@ def layout(design: Design, logs: Sequence[OutcomeLog], known: Known, *, timed: b
     if problems:
         raise Invalid("outcomes", problems)
     return Layout(tuple(planner.bases), tuple(families), planner.events())
-
-
-def history_layout(design: Design, logs: Sequence[OutcomeLog], known: Known, *, timed: bool) -> Layout:
-    """Plan the declared covariates alone, each by itself: values from before each unit's exposure, and nothing after it.
-
-    Raises:
-        Invalid: as ``layout``.
-    """
-    planner = _Planner(design, logs, known, timed)
-    families: dict[str, Family] = {}
-    for index, measure in enumerate(design.measures):
-        for covariate in measure.covariates:
-            for variable in planner.covariate(covariate, measure.without_history):
-                families.setdefault(variable.name, Family(index, "declared", (variable,)))
-    return Layout(tuple(planner.bases), tuple(families.values()), planner.events())
 
 
 def log_of_event(event: str, logs: Sequence[OutcomeLog], known: Known) -> int:
@@ -90,7 +75,7 @@ def log_of_event(event: str, logs: Sequence[OutcomeLog], known: Known) -> int:
     )
 
 
-class _Planner:
+class Planner:
     """Collects the aggregates that the values of all measures are made of."""
 
     def __init__(self, design: Design, logs: Sequence[OutcomeLog], known: Known, timed: bool) -> None:

@@ -89,6 +89,7 @@ class Life:
     lift: float = 0.3
     harm: float = 0.0
     days: int = 2
+    history: float | None = None
 
     def ok(self, line: str, *more: str) -> Any:
         """Run a command that has to succeed."""
@@ -140,7 +141,7 @@ class Life:
 
     def adjusted(self) -> Life:
         """Running, with a covariate declared, which health compares by arm."""
-        self.design = DESIGN_WITH_A_COVARIATE
+        self.design, self.history = DESIGN_WITH_A_COVARIATE, 0.3
         return self.running()
 
     def read_out(self) -> Life:
@@ -164,7 +165,14 @@ class Life:
         design = load_design(self.folder / "design.yaml", load_catalogue(self.folder / "metrics.yaml"))
         day = timedelta(days=1)
         effects = (Effect(self.lift, arm="candidate"),) if self.lift else ()
-        outcome = Conversion(event="done", probability=0.3, window=day, history=day, effects=effects)
+        outcome = Conversion(
+            event="done",
+            probability=0.3,
+            window=day,
+            history=day,
+            effects=effects,
+            history_correlation=self.history,
+        )
         harmed = (Effect(self.harm, arm="candidate"),) if self.harm else ()
         failed = Conversion(event="failed", probability=0.1, window=day, history=day, effects=harmed)
         scenario = Scenario(

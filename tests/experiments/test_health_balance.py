@@ -97,7 +97,7 @@ def test_arms_that_differ_before_exposure_are_a_warning_that_blocks_nothing(tmp_
     found = health(tmp_path / "unlike", rows, history(rows, lift=3.0))
     unlike = check(found)
     assert (unlike.result, unlike.blocking) == ("warn", False)
-    assert "revenue@1 before exposure" in unlike.detail
+    assert "revenue@1 in the 14d before exposure" in unlike.detail
     assert "in treatment" in unlike.detail
     assert found.word == "Warning"
 
@@ -124,8 +124,8 @@ def test_every_treatment_is_held_against_control_and_every_covariate_by_itself(t
     assert {(row.covariate.split()[0], row.arm) for row in found.balance} == {
         ("revenue@1", "b"),
         ("revenue@1", "c"),
-        ("attribute", "b"),
-        ("attribute", "c"),
+        ("age", "b"),
+        ("age", "c"),
     }
     assert len(found.balance) == 4
 

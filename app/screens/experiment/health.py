@@ -115,7 +115,7 @@ def _enrolment(design: Design, health: Health) -> None:
     if not health.days:
         return
     drawn = units_by_day(
-        health.days, health.arms, design.written.power.units_per_day, health.watermark, width=HALF
+        health.days, health.arms, design.written.power.units_per_day, health.checked_at, width=HALF
     )
     marks.words("Enrolment by day and arm", heading=True)
     marks.words(drawn.sentence)

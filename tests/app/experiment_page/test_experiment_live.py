@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.cli.session import open_workspace_registry
 from app.settings import load_settings
+from app.worker import Worker
 from registry import lifecycle
 from registry.jobs import Kind, jobs_of, latest
 from tests.app import found
@@ -157,3 +158,51 @@ def test_the_owner_holds_a_look_whose_worker_died(at):
     page.text_area(key="hold.reason").set_value("The host was restarted.")
     page = press(page, "Hold look 1")
     assert "Held: The host was restarted." in words(page)
+
+
+# Units so far, checks and what is done by itself
+
+
+def test_enrolment_is_drawn_by_day_and_arm_with_its_table_and_both_ways_to_the_next_look(at):
+    life = at("running")
+    found.check(life.folder, ID)
+    page = visit("live")
+    said = words(page)
+    assert (
+        "Exposed so far: control 106, candidate 87; by the planned traffic it would be 75 each by now."
+        in said
+    )
+    assert "control: exposed so far" in said
+    assert "All 193 exposed so far will be mature by" in said
+    assert "next by 3 Nov 2026, 18:00 UTC" in said
+    assert "The logs are checked every 6 hours, and a look that is due is then taken by itself, once" in said
+
+
+def test_a_check_that_fails_says_since_when_what_causes_it_and_what_to_do(at):
+    life = at("registered")
+    life.faults = BROKEN
+    life.running()
+    found.check(life.folder, ID)
+    said = words(visit("live"))
+    assert "Since 3 Nov 2026, 12:00 UTC." in said
+    assert "What to do: Compare salt, key and shares in the assigning service with the design" in said
+    assert "The assigning service uses another salt, key or other shares than the design." in said
+
+
+def test_covariates_are_compared_before_exposure_in_standard_deviations(shown):
+    page = shown("adjusted", "live")
+    press(page, "Check health now")
+    Worker().run(once=True)
+    said = words(visit("live"))
+    assert "success@1 in the 1d before exposure" in said
+    assert "87 against 106" in said
+    assert "Pre-period balance" in said
+    assert "every unit of an arm" not in said
+
+
+def test_where_a_check_holds_a_due_look_the_page_says_what_it_waits_for(at):
+    life = at("due")
+    file = life.folder / "outcomes.yaml"
+    file.write_text(file.read_text().replace("unit: unit", "unit: event"))
+    found.check(life.folder, ID)
+    assert "It waits now: Join rate on hold." in words(visit("live"))
