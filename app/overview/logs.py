@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.formats import NOTHING, count, instant
@@ -15,6 +15,11 @@ from app.overview.example_logs import PURPOSES
 from app.overview.quality import day, span
 from experiments.logs.quality import Arrivals, Day, Quality
 from experiments.logs.sources import AssignmentLog, ExposureLog, Log, Source, Sources
+from registry.database import Registry
+from registry.jobs import JobState, Kind, latest
+
+TESTED_WITHIN = timedelta(hours=24)
+"""How long a check of a plan's source counts."""
 
 OPEN = "open: assignments and exposures are no outcomes"
 CLOSED = "closed to the app; read only by the worker, at a declared look"
@@ -118,6 +123,18 @@ def mapped_sources(
     return tuple(
         _mapped(name, source, *checks.get(name, (None, None))) for name, source in sources.by_name.items()
     )
+
+
+def tested(registry: Registry, source: str) -> tuple[bool, str]:
+    """Whether a source's logs were checked within a day and nothing was wrong with them, and the sentence that says so."""
+    done = latest(registry, source, Kind.SOURCE_CHECK, (JobState.DONE,))
+    if done is None or done.result is None or done.finished_at is None:
+        return False, f"The logs of source {source} have not been checked yet."
+    ago = registry.clock.now() - done.finished_at
+    said = f"The logs of source {source} were checked {span(ago)} ago"
+    if not done.result["ok"]:
+        return False, f"{said}, and something was wrong with them."
+    return ago <= TESTED_WITHIN, f"{said}, and nothing was wrong with them."
 
 
 def _mapped(

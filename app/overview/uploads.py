@@ -12,11 +12,14 @@ from app.formats import NOTHING, count
 from app.spool import waits
 from registry.database import Registry
 from registry.findings import AddedFound, UploadFound
-from registry.jobs import Job, JobState, Kind, asked_by, find, jobs_of
+from registry.jobs import Job, JobState, Kind, asked_by, find
 from registry.store import find_ledger
 from registry.uploads import ADD_FILE
 
 NOT_KEPT: Final = "not kept"
+
+MOST_ADDED: Final = 100
+"""Of a person's acts of adding, the newest that are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +138,8 @@ def counts_of(found: UploadFound) -> list[dict[str, str]]:
 
 
 def _handed(registry: Registry, folder: Path, check: Job) -> Handed:
-    adding = next(
-        (
-            job
-            for job in jobs_of(registry, check.entity)
-            if job.kind is Kind.UPLOAD_COMMIT and job.parameters["check"] == check.id
-        ),
-        None,
-    )
+    mine = asked_by(registry, check.requested_by, Kind.UPLOAD_COMMIT, MOST_ADDED)
+    adding = next((job for job in mine if job.parameters["check"] == check.id), None)
     done = adding is not None and adding.state is JobState.DONE
     return Handed(
         check,

@@ -17,6 +17,7 @@ from experiments.forms.problems import Invalid, Problem, unknown_name
 from experiments.logs.engines.duckdb import DuckDB
 from experiments.logs.manifest import Part, file_part
 from experiments.logs.sources import (
+    SOURCE_NAME,
     AssignmentLog,
     ExposureLog,
     Log,
@@ -34,8 +35,6 @@ DAY_FOLDER: Final = "dt"
 
 STAGING: Final = ".arriving-"
 """Begins the name of a folder that no pattern of a source matches: patterns pass over names that begin with a full stop."""
-
-SOURCE_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)

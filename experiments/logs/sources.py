@@ -14,9 +14,10 @@ Times are UTC. A log without times needs ``complete: true``: nothing more will c
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -27,6 +28,9 @@ from experiments.forms.problems import Invalid, Problem, unknown_name
 from experiments.forms.validation import collect
 
 Entry = TypeVar("Entry", bound=Frozen)
+
+SOURCE_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+"""What a source may be called that begins with a file handed in; it is also the name of a folder."""
 
 
 class Table(Frozen):

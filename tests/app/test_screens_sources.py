@@ -303,3 +303,27 @@ def test_a_file_that_is_too_large_or_of_another_kind_is_refused_in_words(
 def test_a_file_that_nobody_handed_in_is_said_to_be_none(at: Callable[[str], Life], which: str) -> None:
     at("running")
     assert "No file was handed in under" in visit("sources", query={"upload": which}).error[0].value
+
+
+def test_whether_a_plan_s_source_was_tested_lately_is_said_and_holds_nobody_up(
+    at: Callable[[str], Life],
+) -> None:
+    life = at("running")
+    life.ok("clone EXP-0001 --as mira")
+
+    def review() -> AppTest:
+        page = visit("register", query={"id": "EXP-0002"})
+        with served_to_this_machine():
+            return next(button for button in page.button if button.label[2:].startswith("9 ")).click().run()
+
+    page = review()
+    assert "The logs of source main have not been checked yet. A plan can be locked all the same" in sent(
+        page
+    )
+    work(life.folder)
+    assert "✓ The logs of source main were checked 0 min ago, and nothing was wrong with them." in sent(
+        review()
+    )
+    life.ok("clock --advance 25h")
+    assert "were checked 1 day 1 h ago" in sent(review())
+    assert "Not tested lately" in sent(review())

@@ -9,10 +9,12 @@ import streamlit as st
 from app.drafting.checking import Checked, label_of, step_of
 from app.drafting.steps import STEPS
 from app.drafting.text import Edit
+from app.overview.logs import tested
 from app.readings import Reading
 from app.screens.experiment import marks
 from app.screens.experiment.exposure import exposure_section, request_exposure
 from app.screens.frame import Here, refusal
+from app.screens.pieces import way_to_page
 from app.screens.register.desk import Desk
 from app.screens.register.fields import TO_MEND, to_mend
 from app.screens.register.rail import sections
@@ -35,6 +37,7 @@ def review(here: Here, desk: Desk, dossier: Dossier, checked: Checked) -> None:
     reviewer = _reviewer(here, desk, dossier, checked)
     open_ = _checklist(checked, reviewer, alone=here.me.person.one_person)
     if checked.design is not None:
+        _source(here, checked.design.written.source)
         with st.expander("The protocol, as it will be printed", expanded=not open_):
             whole_protocol(checked)
         st.caption(f"SHA-256 of the plan: {checked.design.sha256}")
@@ -58,6 +61,19 @@ def problems_in_words(checked: Checked) -> None:
     for problem in checked.problems:
         step = step_of(problem.path)
         marks.notice(TO_MEND, f"Step {step.number}, {label_of(problem.path)}: {problem.message}")
+
+
+def _source(here: Here, name: str) -> None:
+    """Whether the plan's source was tried lately; its logs may not be there yet, so this holds nobody up."""
+    good, said = tested(here.registry, name)
+    if good:
+        marks.words(f"✓ {said}", muted=True)
+        return
+    marks.notice(
+        Reading("Not tested lately", "!", "triangle-up", "warning"),
+        f"{said} A plan can be locked all the same; a check tells whether its columns are there.",
+    )
+    way_to_page("sources", "Check it under Data sources")
 
 
 def _outcome_data(desk: Desk, checked: Checked) -> None:

@@ -20,8 +20,7 @@ from app.screens.pieces import plain, table
 from app.screens.sources.looked_over import looked_over
 from app.screens.sources.ways import UPLOAD, go_to
 from app.spool import discard, ending_of, receive
-from experiments.logs.placing import SOURCE_NAME
-from experiments.logs.sources import load_sources
+from experiments.logs.sources import SOURCE_NAME, load_sources
 from experiments.logs.upload_columns import ROLES, LogKind
 from registry.errors import Refused, Unknown
 from registry.jobs import JobState, Kind, latest, request

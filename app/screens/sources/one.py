@@ -21,7 +21,7 @@ from experiments.logs.quality import Quality
 from registry.errors import Refused
 from registry.jobs import JobState, Kind, jobs_of, latest, request
 
-MOST_CHECKS: Final = 60
+MOST_CHECKS: Final = 40
 """Jobs that are looked through for past checks."""
 
 
