@@ -43,6 +43,8 @@ class Climb:
     champion: str = "v3"
     candidate: str = "v4"
     made: int = field(default=0)
+    person: str | None = None
+    """Who does everything alone, in one-person mode."""
 
     def shadow(self, **changed: Any) -> str:
         return self.registered({"schema": "shadow/1", "sample": "1/5", **self._models(), **changed})
@@ -78,13 +80,17 @@ class Climb:
         }
         return self.registered(material | changed)
 
-    def registered(self, material: dict[str, Any], owner: str = "mira") -> str:
+    def who(self, person: str) -> str:
+        return self.person or person
+
+    def registered(self, material: dict[str, Any]) -> str:
         """Locked and with its first exposure, so that looks can be taken."""
+        owner = self.who("mira")
         self.made += 1
         plan = Plan(material, {}, sha256_of(material), f"entry: {self.made}", f"Entry number {self.made}")
         id = lifecycle.create_draft(self.registry, owner, plan).id
-        lifecycle.submit(self.registry, owner, id, reviewer="ola")
-        lifecycle.register(self.registry, "ola", id, UNSEEN)
+        lifecycle.submit(self.registry, owner, id, reviewer=self.who("ola"))
+        lifecycle.register(self.registry, self.who("ola"), id, UNSEEN)
         lifecycle.start(self.registry, "system", id, self.tick())
         return id
 
@@ -108,18 +114,18 @@ class Climb:
         lifecycle.release(self.registry, "system", id)
 
     def decided(self, id: str, choice: Choice) -> None:
-        lifecycle.decide(self.registry, "dan", id, choice, REASON)
+        lifecycle.decide(self.registry, self.who("dan"), id, choice, REASON)
 
     # A rollout, rung by rung
 
     def planned(self, **changed: Any) -> str:
         versions = {"champion": {"version": self.champion}, "candidate": {"version": self.candidate}}
         design = rollout_design(self.model, **(versions | changed))
-        return ladder.plan_rollout(self.registry, "mira", design).id
+        return ladder.plan_rollout(self.registry, self.who("mira"), design).id
 
     def advanced(self, rollout: str, entry: str | None = None, actor: str = "mira") -> Rollout:
         self.tick()
-        return ladder.advance(self.registry, actor, rollout, REASON, entry=entry)
+        return ladder.advance(self.registry, self.who(actor), rollout, REASON, entry=entry)
 
     def in_shadow(self, **changed: Any) -> str:
         rollout = self.planned(**changed)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, text
 
 from experiments.assignment import position
 from registry import ladder, lifecycle, membership, store
@@ -19,6 +21,7 @@ from registry.lifecycle import Abandonment, Amendment, Inference, ReasonCode, St
 from registry.records import Plan, State, Verdict
 from registry.verification import verify
 from tests.registry.climbing import REASON, Climb, canary_readout
+from tests.registry.test_concurrency import at_once
 
 
 @pytest.fixture
@@ -596,3 +599,82 @@ def test_a_canary_is_stopped_on_its_ladder_only(climb: Climb) -> None:
     assert "serves what its rollout says" in refused(
         lambda: lifecycle.stop_by_hand(climb.registry, "mira", canary, REASON)
     )
+
+
+# Several at once
+
+
+def test_of_two_who_sign_the_same_step_one_takes_it(climb: Climb) -> None:
+    rollout = climb.in_canary()
+    climb.checked(climb.at(rollout).canary or "", 1, 1)
+    climb.advanced(rollout)
+    results = at_once(
+        [
+            lambda: ladder.approve(climb.registry, "dan", rollout, REASON),
+            lambda: ladder.approve(climb.registry, "eve", rollout, REASON),
+        ]
+    )
+    assert sum(isinstance(one, Refused) for one in results) == 1
+    assert climb.at(rollout).step == 2
+    assert verify(climb.registry).ok
+
+
+def test_a_rollback_wins_over_a_step_that_is_signed_at_the_same_moment(climb: Climb) -> None:
+    rollout = climb.in_canary()
+    climb.checked(climb.at(rollout).canary or "", 1, 1)
+    climb.advanced(rollout)
+    at_once(
+        [
+            lambda: ladder.approve(climb.registry, "dan", rollout, REASON),
+            lambda: ladder.roll_back(climb.registry, "oncall", rollout, "Errors rise."),
+        ]
+    )
+    assert climb.at(rollout).state is RolloutState.ROLLED_BACK
+    assert ladder.route(climb.registry, climb.model).share == 0
+    assert verify(climb.registry).ok
+
+
+def test_of_two_who_plan_a_rollout_of_one_model_one_begins_it(climb: Climb) -> None:
+    results = at_once([climb.planned] * 3)
+    assert sum(isinstance(one, Refused) for one in results) == 2
+    assert len(ladder.list_rollouts(climb.registry)) == 1
+
+
+# Alone
+
+
+def test_alone_one_person_signs_their_own_steps_and_the_label_says_so_for_ever(
+    url: str, tmp_path: Path, clock: SimulatedClock
+) -> None:
+    with store.open_registry(url, clock=clock, anchor=tmp_path / "alone") as registry:
+        membership.found(registry, "ada", "Ada", one_person=True)
+        climb = Climb(registry, clock, person="ada")
+        rollout = climb.in_canary(2)
+        assert "self-reviewed" in climb.at(rollout).labels
+        ladder.roll_back(registry, "ada", rollout, "Errors rise.")
+        assert "self-reviewed" in climb.at(rollout).labels
+        assert verify(registry).ok
+
+
+# Behind the registry's back
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE aliases SET version = 'v4' WHERE alias = 'champion'",
+        "UPDATE rollouts SET state = 'ab', step = NULL",
+        "UPDATE transitions SET settled_by = 'eve' WHERE number = 3",
+        "DELETE FROM transitions WHERE number = 3",
+        "DELETE FROM aliases",
+        "UPDATE transitions SET evidence = '[]' WHERE number = 3",
+    ],
+)
+def test_what_is_changed_behind_its_back_is_found(climb: Climb, behind_its_back: Engine, sql: str) -> None:
+    climb.in_canary()
+    assert verify(climb.registry).ok
+    with behind_its_back.begin() as connection:
+        assert connection.execute(text(sql)).rowcount > 0
+    found = verify(climb.registry)
+    assert not found.ok
+    assert found.first_broken is not None
