@@ -13,8 +13,9 @@ from app.screens.experiments import experiments_page
 from app.screens.help import help_page
 from app.screens.home import home_page
 from app.screens.metrics import metrics_page
-from app.screens.places import ladder_page, monitors_page, shadow_page
+from app.screens.places import ladder_page, monitors_page
 from app.screens.register import register_page
+from app.screens.shadow import shadow_page
 from app.screens.sources import sources_page
 
 

@@ -9,19 +9,6 @@ from app.screens.pieces import empty, way_to_page
 
 
 @page
-def shadow_page(_: Here) -> None:
-    """Where a candidate model is compared with the champion on the same requests."""
-    st.title("Shadow review")
-    empty(
-        "No model is in shadow.",
-        "Here will be candidates that answer the champion's requests without anybody seeing their answers: how often the two "
-        "agree, which of them is right where they differ, how fast each is, and a blinded review of cases by two people.",
-        "Shadow review comes with the model ladder. Until then, compare two models as an experiment on live traffic.",
-    )
-    way_to_page("register", "Register an experiment")
-
-
-@page
 def ladder_page(_: Here) -> None:
     """Where a model climbs from shadow to everybody."""
     st.title("Ladder")
