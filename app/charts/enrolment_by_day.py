@@ -208,16 +208,23 @@ def _apart(heights: Sequence[float], *, below: bool) -> list[float]:
 
 
 def _table(calendar: Sequence[EnrolledDay], lines: Sequence[Line]) -> Columns:
+    """A row for each day; in each cell the arms in their order, so that it stays narrow."""
+    arms = " / ".join(line.arm for line in lines)
     numbers = [_number(day, calendar) for day in calendar]
     table: Columns = {
-        "Day": tuple(f"{number} ({day.on:%-d %b %Y})" for number, day in zip(numbers, calendar, strict=True))
+        "Day": tuple(f"{number} · {day.on:%-d %b}" for number, day in zip(numbers, calendar, strict=True)),
+        f"Assigned on it: {arms}": tuple(_side_by_side(day.assigned) for day in calendar),
+        "Exposed on it": tuple(_side_by_side(day.exposed) for day in calendar),
+        "Exposed so far": tuple(
+            _side_by_side([line.came[row] for line in lines]) for row in range(len(calendar))
+        ),
     }
-    for index, line in enumerate(lines):
-        table[f"{line.arm}: assigned on it"] = tuple(count(day.assigned[index]) for day in calendar)
-        table[f"{line.arm}: exposed on it"] = tuple(count(day.exposed[index]) for day in calendar)
-        table[f"{line.arm}: exposed so far"] = tuple(count(units) for units in line.came)
-        if line.per_day is not None:
-            table[f"{line.arm}: by the planned path"] = tuple(
-                count(line.by_plan(number) or 0) for number in numbers
-            )
+    if all(line.per_day is not None for line in lines):
+        table["By the planned path"] = tuple(
+            _side_by_side([line.by_plan(number) or 0 for line in lines]) for number in numbers
+        )
     return table
+
+
+def _side_by_side(units: Sequence[int]) -> str:
+    return " / ".join(count(n) for n in units)

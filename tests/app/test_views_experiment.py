@@ -301,9 +301,10 @@ def test_enrolment_that_has_just_begun_is_drawn_at_its_time_and_not_at_the_day_s
 
 def test_a_day_on_which_nobody_came_keeps_the_line_flat():
     table = units_by_day(DAYS, ARMS, 200.0).table
-    assert table["Day"] == ("1 (2 Nov 2026)", "2 (3 Nov 2026)", "3 (4 Nov 2026)", "4 (5 Nov 2026)")
-    assert table["control: exposed so far"] == ("100", "200", "200", "280")
-    assert table["control: by the planned path"] == ("100", "200", "300", "400")
+    assert table["Day"] == ("1 · 2 Nov", "2 · 3 Nov", "3 · 4 Nov", "4 · 5 Nov")
+    assert table["Assigned on it: control / candidate"] == ("100 / 90", "100 / 110", "0 / 0", "80 / 70")
+    assert table["Exposed so far"] == ("100 / 90", "200 / 200", "200 / 200", "280 / 270")
+    assert table["By the planned path"] == ("100 / 100", "200 / 200", "300 / 300", "400 / 400")
 
 
 def test_arms_of_unlike_shares_have_each_its_own_path():

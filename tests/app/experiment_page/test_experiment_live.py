@@ -172,7 +172,7 @@ def test_enrolment_is_drawn_by_day_and_arm_with_its_table_and_both_ways_to_the_n
         "Exposed so far: control 106, candidate 87; by the planned traffic it would be 75 each by now."
         in said
     )
-    assert "control: exposed so far" in said
+    assert "Assigned on it: control / candidate" in said
     assert "All 193 exposed so far will be mature by" in said
     assert "next by 3 Nov 2026, 18:00 UTC" in said
     assert "The logs are checked every 6 hours, and a look that is due is then taken by itself, once" in said
