@@ -9,12 +9,16 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import Final
 
 import streamlit as st
 
 from app.charts import palette
 from app.export.blocks import Cell, Counted, Table
 from app.readings import Reading
+
+_CHOSEN: Final = '[data-variant="segmented_control"][aria-checked="true"]'
+"""The part that is shown: Streamlit writes it in the primary colour, which is too dark for text on a dark page."""
 
 
 def style() -> None:
@@ -24,7 +28,7 @@ def style() -> None:
         for name, ink in palette.ALL.items()
     )
     surface = f"--ft-surface:light-dark({palette.SURFACE},{palette.DARK_SURFACE});"
-    st.html(f"<style>.ft{{{inks}{surface}}}{_rules()}</style>")
+    st.html(f"<style>.ft,{_CHOSEN}{{{inks}{surface}}}{_CHOSEN} p{{color:var(--ft-blue)}}{_rules()}</style>")
 
 
 def title(over: str, text: str) -> None:
