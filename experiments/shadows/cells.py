@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.evidence import LevelPlaces, RightAndWrong, UnitSums
+from experiments.shadows.evidence import LevelPlaces, UnitSums
 from experiments.shadows.pairing import BOTH, CANDIDATE_ONLY, CHAMPION_ONLY
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
@@ -20,8 +20,6 @@ from experiments.shadows.sums import Among
 
 PACK: Final = 4_611_686_018_427_387_904
 """2**62: two moments in one number, so that of requests at the same moment the same one is first on every thread."""
-RIGHT_AND_WRONG: Final = ((1, 1), (0, 1), (1, 0), (0, 0))
-"""Champion, candidate: both, the candidate alone, the champion alone, neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,6 @@ class Cells:
 
     Args:
         quantities: what is added up.
-        right: SQL of the champion's and the candidate's right answers, 1 or 0; None where nobody can tell.
         far_us: beyond which a pair was answered too far apart; None without times.
     """
 
@@ -58,10 +55,9 @@ class Cells:
         reading: ShadowReading,
         among: Among,
         quantities: Sequence[Quantity],
-        right: tuple[str, str] | None = None,
         far_us: int | None = None,
     ) -> None:
-        self.reading, self.among, self.right = reading, among, right
+        self.reading, self.among = reading, among
         self.quantities = tuple(quantities)
         self.attributes = reading.design.attributes
         self.timed = far_us is not None
@@ -139,15 +135,6 @@ class Cells:
                 "max(CASE WHEN is_paired THEN candidate_us END) AS last_by_candidate",
                 "count(CASE WHEN is_paired THEN candidate_us END) AS timed",
             ]
-        if self.right is not None:
-            said += [
-                f"{side} AS {name}"
-                for side, name in zip(self.right, ("champion_right", "candidate_right"), strict=True)
-            ]
-            columns += [
-                f"count(CASE WHEN is_labelled AND champion_right = {h} AND candidate_right = {c} THEN 1 END) AS right_{h}{c}"
-                for h, c in RIGHT_AND_WRONG
-            ]
         return said, columns
 
     def flow(self) -> Flow:
@@ -187,27 +174,6 @@ class Cells:
                 )
             )
             found += [LevelPlaces(attribute, str(level), int(b), int(h), int(c)) for level, b, h, c in rows]
-        return tuple(found)
-
-    def right_and_wrong(self) -> tuple[RightAndWrong, ...]:
-        """The four counts, overall and by level."""
-        if self.right is None:
-            return ()
-        sums = ", ".join(f"sum(right_{h}{c})" for h, c in RIGHT_AND_WRONG)
-        found = []
-        for segment in (None, *self.attributes):
-            level = "CAST(NULL AS VARCHAR)" if segment is None else level_of(segment)
-            rows = self.reading.engine.run(
-                Step(
-                    "right_and_wrong",
-                    f"SELECT {level} AS level, {sums} FROM cells GROUP BY level ORDER BY level",
-                )
-            )
-            found += [
-                RightAndWrong(segment, None if at is None else str(at), *(int(n) for n in counts))
-                for at, *counts in rows
-                if sum(counts) > 0
-            ]
         return tuple(found)
 
     def sums(self, quantity: Quantity, segment: str | None = None) -> tuple[UnitSums, ...]:

@@ -13,15 +13,26 @@ from typing import Final
 from experiments.forms.problems import Invalid, Problem, unknown_name
 from experiments.logs.contracts import INTEGERS, _Columns, is_number
 from experiments.logs.engines.duckdb import OpenedLog
-from experiments.logs.sql import ident, text, texts
+from experiments.logs.sql import ident, moment, text, texts
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.logs import CONTROL, AnswerColumns, LabelLog, PredictionLog
 
 LATENCY_DECIMALS: Final = 3
 COST_DECIMALS: Final = 6
 NUMBERS: Final = ("score", "latency_ms", "cost")
-CONTENT: Final = frozenset({"prediction", "score", "correct", "latency_ms", "cost"})
-"""What the models said and cost: closed until the look. Errors and timeouts are open."""
+SAYS: Final = {
+    "failed": "error",
+    "late": "timeout",
+    "input": "input_hash",
+    "answer": "prediction",
+    "score": "score",
+    "correct": "correct",
+    "latency": "latency_ms",
+    "cost": "cost",
+}
+"""What a pair carries of each model, and the contract's column that says it."""
+OPEN: Final = ("failed", "late", "input")
+"""What may be read before the look; what the models said and cost is closed until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +188,21 @@ def side(
     logs: Sequence[OpenedPredictions],
     version: str,
     typed: Typed,
-    attributes: Sequence[str],
     bounds: Bounds,
-    *,
-    content: bool,
+    said: Sequence[str],
+    attributes: Sequence[str] | None = None,
 ) -> str:
-    """One model's rows: request, unit, scored_us, failed, late, input, attributes; with content also its answer."""
+    """One model's rows: request, scored_us and what they say.
+
+    Args:
+        said: of ``SAYS``, what is read.
+        attributes: with those of the requests, and the unit; None for neither.
+    """
     selects = []
     for one in logs:
         answers = one.answers(version)
         if answers is not None:
-            selects.append(_side_of(one, version, answers, typed, attributes, bounds, content=content))
+            selects.append(_side_of(one, version, answers, typed, bounds, said, attributes))
     return " UNION ALL ".join(selects)
 
 
@@ -206,66 +221,69 @@ def _side_of(
     version: str,
     answers: AnswerColumns,
     typed: Typed,
-    attributes: Sequence[str],
     bounds: Bounds,
-    *,
-    content: bool,
+    said: Sequence[str],
+    attributes: Sequence[str] | None,
 ) -> str:
+    columns = one.log.columns
     parts = [
-        f"{_cast(one.log.columns.request, one.opened, typed.request)} AS request",
-        "NULL AS unit"
-        if one.log.columns.unit is None
-        else f"{_cast(one.log.columns.unit, one.opened, typed.unit)} AS unit",
+        f"{_cast(columns.request, one.opened, typed.request)} AS request",
         f"{us(answers.scored_at, one.opened)} AS scored_us",
-        *side_values(one, answers, typed, content=content),
-        *(f"{ident(one.log.attributes[name])} AS {ident('attribute ' + name)}" for name in attributes),
     ]
-    where = [f"{ident(one.log.columns.request)} IS NOT NULL"]
-    if one.log.columns.model is not None:
-        model = ident(one.log.columns.model)
-        if one.opened.types[one.log.columns.model] != "VARCHAR":
+    if attributes is not None:
+        parts.append(
+            "NULL AS unit"
+            if columns.unit is None
+            else f"{_cast(columns.unit, one.opened, typed.unit)} AS unit"
+        )
+        parts += [f"{ident(one.log.attributes[name])} AS {ident('attribute ' + name)}" for name in attributes]
+    parts += [f"{says(one, answers, typed, name)} AS {name}" for name in said]
+    where = [f"{ident(columns.request)} IS NOT NULL"]
+    if columns.model is not None:
+        model = ident(columns.model)
+        if one.opened.types[columns.model] != "VARCHAR":
             model = f"CAST({model} AS VARCHAR)"
         where.append(f"{model} IN {texts(one.logged_as(version))}")
-    if bounds.timed:
-        where.append(f"{ident(answers.scored_at or '')} IS NOT NULL")
-        if bounds.until_us is not None:
-            where.append(f"{us(answers.scored_at, one.opened)} < {bounds.until_us}")
+    if bounds.timed and answers.scored_at is not None:
+        where.append(f"{ident(answers.scored_at)} IS NOT NULL")
+        where += before(bounds.until_us, answers.scored_at, one.opened)
     return f"SELECT {', '.join(parts)} FROM {one.opened.sql} WHERE {' AND '.join(where)}"
 
 
-def side_values(
-    one: OpenedPredictions, answers: AnswerColumns, typed: Typed, *, content: bool, prefix: str = ""
-) -> list[str]:
-    """What a model's row says, as SQL expressions; absent columns are NULL, an absent failure is none."""
-    kinds = one.opened.types
-    parts = [
-        f"{'FALSE' if column is None else flag(column, kinds[column])} AS {prefix}{name}"
-        for name, column in (("failed", answers.error), ("late", answers.timeout))
-    ]
-    hashed = answers.input_hash
-    parts.append(f"{'CAST(NULL AS VARCHAR)' if hashed is None else ident(hashed)} AS {prefix}input")
-    if not content:
-        return parts
-    empty = f"CAST(NULL AS {typed.answer})"
-    said = answers.prediction
-    parts.append(
-        f"{empty if said is None else as_class(ident(said), kinds[said], typed.answer)} AS {prefix}answer"
-    )
-    score = answers.score
-    parts.append(
-        f"{'CAST(NULL AS DOUBLE)' if score is None else f'CAST({ident(score)} AS DOUBLE)'} AS {prefix}score"
-    )
-    right = answers.correct
-    parts.append(
-        f"{'CAST(NULL AS TINYINT)' if right is None else f'CAST(CAST({ident(right)} AS BOOLEAN) AS TINYINT)'} AS {prefix}correct"
-    )
-    for name, column, decimals in (
-        ("latency", answers.latency_ms, LATENCY_DECIMALS),
-        ("cost", answers.cost, COST_DECIMALS),
-    ):
-        whole = "CAST(NULL AS BIGINT)" if column is None else scaled(ident(column), kinds[column], decimals)
-        parts.append(f"{whole} AS {prefix}{name}")
-    return parts
+def before(until_us: int | None, column: str, opened: OpenedLog) -> list[str]:
+    """Rows before a moment; also on the column itself, wider by a microsecond, so that the bound reaches its scan."""
+    if until_us is None:
+        return []
+    exact, kind = f"{us(column, opened)} < {until_us}", opened.types[column]
+    if kind not in {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}:
+        return [exact]
+    return [f"{ident(column)} < {moment(until_us + 1, with_zone=kind != 'TIMESTAMP')}", exact]
+
+
+def says(one: OpenedPredictions, answers: AnswerColumns, typed: Typed, name: str) -> str:
+    """What a model's row says, as SQL; an absent column is NULL, an absent failure is none."""
+    column = getattr(answers, SAYS[name])
+    if column is None:
+        return {
+            "failed": "FALSE",
+            "late": "FALSE",
+            "input": "CAST(NULL AS VARCHAR)",
+            "answer": f"CAST(NULL AS {typed.answer})",
+            "score": "CAST(NULL AS DOUBLE)",
+            "correct": "CAST(NULL AS TINYINT)",
+        }.get(name, "CAST(NULL AS BIGINT)")
+    kind = one.opened.types[column]
+    if name in {"failed", "late"}:
+        return flag(column, kind)
+    if name == "input":
+        return ident(column) if kind == "VARCHAR" else f"CAST({ident(column)} AS VARCHAR)"
+    if name == "answer":
+        return as_class(ident(column), kind, typed.answer)
+    if name == "score":
+        return f"CAST({ident(column)} AS DOUBLE)"
+    if name == "correct":
+        return f"CAST(CAST({ident(column)} AS BOOLEAN) AS TINYINT)"
+    return scaled(ident(column), kind, LATENCY_DECIMALS if name == "latency" else COST_DECIMALS)
 
 
 def labels_of(opened: OpenedLog, log: LabelLog, typed: Typed, until_us: int | None, *, content: bool) -> str:
@@ -281,8 +299,7 @@ def labels_of(opened: OpenedLog, log: LabelLog, typed: Typed, until_us: int | No
     where = [f"{ident(columns.request)} IS NOT NULL", f"{ident(columns.label)} IS NOT NULL"]
     if columns.labelled_at is not None:
         where.append(f"{ident(columns.labelled_at)} IS NOT NULL")
-        if until_us is not None:
-            where.append(f"{us(columns.labelled_at, opened)} < {until_us}")
+        where += before(until_us, columns.labelled_at, opened)
     return f"SELECT {', '.join(parts)} FROM {opened.sql} WHERE {' AND '.join(where)}"
 
 

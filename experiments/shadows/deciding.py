@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from analysis.guardrails import GuardrailState
 from analysis.multiplicity import adjust
-from analysis.paired import DeclaredTest, PairedResult, heterogeneity_of_estimates, mcnemar
+from analysis.paired import DeclaredTest, PairedResult, PairedTable, heterogeneity_of_estimates, mcnemar
 from experiments.readouts.deciding import MARGIN_WORDS, NON_INFERIORITY, STATE_WORDS
 from experiments.readouts.verdict import PrimaryState
 from experiments.shadows.comparing import ShadowTests, Subject, nothing, shown, state_of, unmeasured
 from experiments.shadows.design import SegmentRule
-from experiments.shadows.evidence import ContentEvidence, RightAndWrong
+from experiments.shadows.evidence import ContentEvidence
 from experiments.shadows.readout import PairedComparison, Quality, SegmentReport
 
 
@@ -49,8 +49,7 @@ def judge_primary(tests: ShadowTests, content: ContentEvidence) -> JudgedPrimary
     if sums is None or sums.pairs == 0:
         why = f"no labelled pair says the {primary.measure.words} of both models"
         return JudgedPrimary(unmeasured(design, subject, why), PrimaryState.MISSING, nothing(why, test))
-    counted = content.table() if primary.measure.name == "correctness" else None
-    table = None if counted is None else counted.table
+    table = content.table() if primary.measure.name == "correctness" else None
     result = tests.ask(tests.of_primary(sums, table), test)
     if table is not None and primary.test in {"exact", "midp"}:
         p_value = mcnemar(table, method="exact" if primary.test == "exact" else "midp").p_value
@@ -99,7 +98,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
     results: list[PairedResult | None] = []
     differing: dict[str, float | None] = {}
     estimates: list[tuple[float, float]] = []
-    tables: list[RightAndWrong] = []
+    tables: list[Quality] = []
     for name in names:
         subject = Subject(
             measure=primary.measure.name,
@@ -115,7 +114,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
             level=name,
         )
         sums = content.quantity(primary.measure.name, rule.attribute, name)
-        counted = content.table(rule.attribute, name) if primary.measure.name == "correctness" else None
+        table = content.table(rule.attribute, name) if primary.measure.name == "correctness" else None
         pairs = 0 if sums is None else sums.pairs
         if sums is None or pairs < rule.minimum_pairs:
             why = f"{pairs} labelled pairs, {rule.minimum_pairs} declared"
@@ -123,7 +122,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
             results.append(None)
             differing[name] = None
             continue
-        compared = tests.of_primary(sums, None if counted is None else counted.table)
+        compared = tests.of_primary(sums, table)
         result = tests.ask(compared, test)
         values = sums.mean("champion"), sums.mean("candidate")
         found.append(shown(design, subject, result, values, pairs))
@@ -132,8 +131,8 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
         moments = sums.difference(candidate=1, champion=-1)
         if moments.standard_error:
             estimates.append((moments.difference_mean / moments.pairs_mean, moments.standard_error))
-        if counted is not None:
-            tables.append(counted)
+        if table is not None:
+            tables.append(quality_of(table, by_user=design.by_user, level=name))
     adjusted = adjust(differing, method="holm", alpha=2 * rule.alpha).members if differing else {}
     comparisons = tuple(
         one.model_copy(
@@ -145,7 +144,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
     report = SegmentReport(
         attribute=rule.attribute,
         comparisons=comparisons,
-        tables=tuple(quality_of(one, by_user=design.by_user) for one in tables),
+        tables=tuple(tables),
         heterogeneity_p_value=spread.p_value,
         heterogeneity_method="Cochran's Q over the levels with a standard error; units in several levels make it approximate",
         not_computed=spread.not_computed,
@@ -157,21 +156,20 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
 _STATES = {words: state for state, words in MARGIN_WORDS.items()}
 
 
-def quality_of(counted: RightAndWrong, *, by_user: bool) -> Quality:
+def quality_of(table: PairedTable, *, by_user: bool, level: str | None = None) -> Quality:
     """The four counts with McNemar's exact test; a user's requests resemble one another, so there it only describes."""
-    found = mcnemar(counted.table)
     note = (
         "It takes requests for independent; the interval and test by user above decide."
         if by_user
         else "Every request is a unit of its own."
     )
     return Quality(
-        level=counted.level,
-        both=counted.both,
-        candidate_only=counted.candidate_only,
-        champion_only=counted.champion_only,
-        neither=counted.neither,
-        p_value=found.p_value,
+        level=level,
+        both=table.both,
+        candidate_only=table.candidate_only,
+        champion_only=table.champion_only,
+        neither=table.neither,
+        p_value=mcnemar(table).p_value,
         method="McNemar, exact",
         note=note,
     )

@@ -14,6 +14,7 @@ from analysis.paired import (
     ClusteredEstimate,
     ClusteredShare,
     DeclaredTest,
+    PairDifference,
     at_one_look,
     clustered_kappa,
     clustered_share,
@@ -106,7 +107,7 @@ def latency_of(design: ShadowDesign, content: ContentEvidence) -> tuple[Percenti
 
 def agreement_of(content: ContentEvidence) -> Agreement | None:
     """How far the two models say the same; None where no log tells what they said."""
-    decisions, scores = content.quantity("decisions"), content.quantity("score")
+    decisions, scores = content.quantity("decisions"), content.quantity("score_agreement")
     if decisions is None and scores is None and content.quantity("answer") is None:
         return None
     bins = _score_bins(content)
@@ -161,7 +162,7 @@ def detectable_of(design: ShadowDesign, content: ContentEvidence) -> Detectable 
     found = detectable_clustered_difference(
         sums.difference(candidate=1, champion=-1), alpha=primary.alpha, power=power, sides=primary.sides
     )
-    discordant = None if table is None or primary.measure.name != "correctness" else table.table.discordant
+    discordant = None if table is None or primary.measure.name != "correctness" else table.discordant
     sentence = f"Not computed: {found.not_computed}."
     if found.difference is not None:
         size = words.size(float(words.significant(found.difference)), "absolute", primary.measure.unit)
@@ -249,12 +250,14 @@ def _kappa(decisions: UnitSums, content: ContentEvidence) -> Estimated:
 
 
 def _score_difference(content: ContentEvidence) -> Estimated | None:
-    for name in ("score", "answer"):
+    """Of scores, of a regression of its answers."""
+    for name, candidate, champion in (("score_agreement", "y", "x"), ("answer", "candidate", "champion")):
         sums = content.quantity(name)
         if sums is not None and sums.pairs:
-            result = at_one_look(difference_of(sums, by_score=False), plain())
+            moments = sums.difference(**{candidate: 1, champion: -1})
+            result = at_one_look(PairDifference(moments, "linearised"), plain())
             return Estimated(
-                name=f"mean {name}, candidate − champion",
+                name=f"mean {name.removesuffix('_agreement')}, candidate − champion",
                 value=result.estimate,
                 interval=_interval(result.ci),
                 method=result.name,

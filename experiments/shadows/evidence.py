@@ -72,22 +72,6 @@ class UnitSums:
 
 
 @dataclass(frozen=True, slots=True)
-class RightAndWrong:
-    """The four counts of right and wrong, overall or at a level of a segment."""
-
-    segment: str | None
-    level: str | None
-    both: int
-    candidate_only: int
-    champion_only: int
-    neither: int
-
-    @property
-    def table(self) -> PairedTable:
-        return PairedTable(self.both, self.candidate_only, self.champion_only, self.neither)
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
     """Requests of one UTC day by which model logged them."""
 
@@ -229,7 +213,6 @@ class ContentEvidence:
 
     Attributes:
         sums: by quantity; the deciding one also by level of every segment; those of bins by unit only where an index is limited.
-        tables: right and wrong, overall and by level; none outside classification.
         score_edges: upper edges of the bins of scores (of a regression its answers), in 1 / ``score_scale``.
         levels, missing: requests by the champion's score, as ``PairingEvidence`` has them by attribute.
         noise: over units, requests that champion, candidate and control answered: on which the candidate differs from the
@@ -238,7 +221,6 @@ class ContentEvidence:
     """
 
     sums: tuple[UnitSums, ...]
-    tables: tuple[RightAndWrong, ...]
     answers: tuple[AnswerCell, ...]
     score_cells: tuple[ScoreCell, ...]
     score_edges: tuple[int, ...]
@@ -255,8 +237,13 @@ class ContentEvidence:
         wanted = (name, segment, level)
         return next((one for one in self.sums if (one.name, one.segment, one.level) == wanted), None)
 
-    def table(self, segment: str | None = None, level: str | None = None) -> RightAndWrong | None:
-        return next((one for one in self.tables if (one.segment, one.level) == (segment, level)), None)
+    def table(self, segment: str | None = None, level: str | None = None) -> PairedTable | None:
+        """The four counts of right and wrong, overall or at a level; None outside classification."""
+        sums = self.quantity("correctness", segment, level)
+        if sums is None:
+            return None
+        candidate, champion, both = (sums.total(name) for name in ("candidate", "champion", "both"))
+        return PairedTable(both, candidate - both, champion - both, sums.pairs - candidate - champion + both)
 
     def levels_of(self, name: str, segment: str) -> tuple[str, ...]:
         return tuple(

@@ -29,7 +29,7 @@ from experiments.shadows.evidence import (
 from experiments.shadows.missing import at_worst_level
 from experiments.shadows.noise import noise_of
 from experiments.shadows.percentiles import Latencies, Thresholds
-from experiments.shadows.quantities import FAILURES, Quantity, deciding, quantities, right
+from experiments.shadows.quantities import FAILURES, Quantity, deciding, quantities
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import Among, answers_step, days_step
 from experiments.shadows.validity import is_trusted
@@ -56,14 +56,8 @@ def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidenc
     failures, wanted = _failures(reading), quantities(design, said)
     latencies = Latencies(reading, among) if said.has("latency_ms") else None
     thresholds = latencies.thresholds() if latencies is not None else ()
-    champion, candidate = right(design, said, "champion"), right(design, said, "candidate")
-    cells = Cells(
-        reading,
-        among,
-        [*failures, *wanted, *(at.quantity for at in thresholds)],
-        right=None if champion is None or candidate is None else (champion, candidate),
-        far_us=_far(reading),
-    )
+    every = [*failures, *wanted, *(at.quantity for at in thresholds)]
+    cells = Cells(reading, among, every, far_us=_far(reading))
     pairing = _pairing(cells, cut_off, rows, failures)
     if not is_trusted(design, pairing):
         return ShadowEvidence(pairing, None)
@@ -140,7 +134,6 @@ def _content(
         missing = at_worst_level(reading, levels, score_by_level(scores, among), lambda _: "level")
     return ContentEvidence(
         sums=tuple(found),
-        tables=cells.right_and_wrong(),
         answers=answers,
         score_cells=binned,
         score_edges=() if scores is None else scores.edges,
@@ -174,7 +167,9 @@ def _answers(reading: ShadowReading, among: Among) -> tuple[tuple[AnswerCell, ..
         return (), 0, 0
     counted: dict[tuple[str, str], int] = {}
     truths: dict[str, int] = {}
-    for champion, candidate, truth, n in reading.engine.run(answers_step(among, labels=said.has_labels)):
+    for champion, candidate, truth, n in reading.engine.run(
+        answers_step(among, answers=said.has("prediction"), labels=said.has_labels)
+    ):
         if champion is not None and candidate is not None:
             counted[champion, candidate] = counted.get((champion, candidate), 0) + int(n)
         if truth is not None:

@@ -26,10 +26,11 @@ def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:
     else:
         return None
     classes = "INTEGER" in differs
+    needed = ("failed", "late", "answer" if ".answer" in differs else "score")
     bounds = Bounds(cut_off.watermark_us, reading.timed)
     models = {"champion": design.champion, "candidate": design.candidate, "control": CONTROL}
     ctes = ", ".join(
-        f"{model} AS ({side(reading.predictions, version, reading.typed, (), bounds, content=True)})"
+        f"{model} AS ({side(reading.predictions, version, reading.typed, bounds, needed, ())})"
         for model, version in models.items()
     )
     before = "TRUE" if cut_off.before_us is None else f"champion.scored_us < {cut_off.before_us}"

@@ -17,31 +17,40 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.contracts import Bounds, OpenedPredictions, Typed, flag, side_values, us
+from experiments.shadows.contracts import Bounds, OpenedPredictions, Typed, flag, says, us
 from experiments.shadows.logs import AnswerColumns
 
 BOTH: Final = 0
 CHAMPION_ONLY: Final = 1
 CANDIDATE_ONLY: Final = 2
-CARRIED: Final = ("failed", "late")
-CARRIED_CONTENT: Final = (*CARRIED, "answer", "score", "correct", "latency", "cost")
+MODELS: Final = ("champion", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """The statements of both models' rows; ``grouped`` where requests were logged more than once."""
+class Wanted:
+    """What the pairs are to hold.
 
-    champion: str
-    candidate: str
+    Attributes:
+        said: of each model, of ``contracts.SAYS``.
+        content: whether labels are read.
+        grouped: requests were logged more than once, and are grouped first.
+        requests: whether a pair keeps its request's id.
+    """
 
-    def grouped(self, columns: Sequence[str]) -> Sides:
-        return Sides(_earliest(self.champion, columns), _earliest(self.candidate, columns))
+    said: tuple[str, ...]
+    attributes: tuple[str, ...]
+    content: bool
+    grouped: bool = False
+    requests: bool = False
 
+    @property
+    def levels(self) -> list[str]:
+        return [ident("attribute " + name) for name in self.attributes]
 
-def columns_of(attributes: Sequence[str], *, content: bool) -> list[str]:
-    """The columns of a side after its request."""
-    carried = CARRIED_CONTENT if content else CARRIED
-    return ["scored_us", "unit", "input", *carried, *(ident("attribute " + name) for name in attributes)]
+    @property
+    def carried(self) -> list[str]:
+        """What a pair keeps of each model; of the inputs only whether they differ."""
+        return [name for name in self.said if name != "input"]
 
 
 def _earliest(rows: str, columns: Sequence[str]) -> str:
@@ -54,40 +63,52 @@ def _earliest(rows: str, columns: Sequence[str]) -> str:
     )
 
 
-def long_pairs(
-    sides: Sides, labels: str | None, attributes: Sequence[str], *, content: bool, grouped: bool
-) -> str:
-    """Both models' rows by request, and their label."""
-    carried = CARRIED_CONTENT if content else CARRIED
+def long_pairs(champion: str, candidate: str, labels: str | None, wanted: Wanted) -> str:
+    """Both models' rows by request, and their label. Whose a request is, the champion's row says."""
+    if wanted.grouped:
+        champion = _earliest(champion, ["scored_us", "unit", *wanted.said, *wanted.levels])
+        candidate = _earliest(candidate, ["scored_us", *wanted.said])
+    twice = "coalesce(champion.logged, 0) > 1 OR coalesce(candidate.logged, 0) > 1"
     parts = [
         f"CAST(CASE WHEN candidate.request IS NULL THEN {CHAMPION_ONLY} WHEN champion.request IS NULL THEN {CANDIDATE_ONLY} "
         f"ELSE {BOTH} END AS TINYINT) AS place",
         "coalesce(champion.scored_us, candidate.scored_us) AS at_us",
         "candidate.scored_us - champion.scored_us AS lag_us",
-        "coalesce(champion.unit, candidate.unit) AS unit",
+        "champion.unit AS unit",
+        *(["coalesce(champion.request, candidate.request) AS request"] if wanted.requests else []),
         "CASE WHEN candidate.request IS NULL OR champion.request IS NULL "
         "THEN coalesce(champion.request, candidate.request) END AS unmatched",
-        "coalesce(champion.logged, 0) > 1 OR coalesce(candidate.logged, 0) > 1 AS duplicated"
-        if grouped
-        else "FALSE AS duplicated",
-        *_inputs("champion.input", "candidate.input"),
-        *(
-            f"{model}.{column} AS {model}_{column}"
-            for model in ("champion", "candidate")
-            for column in carried
-        ),
-        *(
-            f"coalesce(champion.{column}, candidate.{column}) AS {column}"
-            for column in (ident("attribute " + name) for name in attributes)
-        ),
+        f"{twice if wanted.grouped else 'FALSE'} AS duplicated",
+        *_inputs("champion.input", "candidate.input", wanted),
+        *(f"{model}.{name} AS {model}_{name}" for model in MODELS for name in wanted.carried),
+        *(f"champion.{column} AS {column}" for column in wanted.levels),
     ]
     joined = "champion FULL JOIN candidate ON champion.request = candidate.request"
-    ctes = [f"champion AS ({sides.champion})", f"candidate AS ({sides.candidate})"]
-    return _with_labels(ctes, parts, joined, labels, "champion.request", content=content)
+    ctes = [f"champion AS ({champion})", f"candidate AS ({candidate})"]
+    return _with_labels(ctes, parts, joined, labels, "champion.request", wanted)
 
 
-def _inputs(champion: str, candidate: str) -> list[str]:
-    """Whether both models' inputs are known, and whether they differ; NULL where one is not."""
+def whose_step(candidate: str, attributes: Sequence[str]) -> Step:
+    """Whose the requests are that the candidate alone logged: few, so that they are looked up afterwards.
+
+    Args:
+        candidate: the candidate's rows with unit and attributes.
+    """
+    columns = ["unit", *(ident("attribute " + name) for name in attributes)]
+    found = ", ".join(f"min({column}) AS {column}" for column in columns)
+    taken = ", ".join(f"{column} = lone.{column}" for column in columns)
+    return Step(
+        "whose",
+        f"UPDATE pairs SET {taken} FROM (SELECT request, {found} FROM ({candidate}) AS candidate WHERE request IN (SELECT "
+        f"unmatched FROM pairs WHERE place = {CANDIDATE_ONLY}) GROUP BY request) AS lone WHERE pairs.place = {CANDIDATE_ONLY} "
+        "AND pairs.unmatched = lone.request",
+    )
+
+
+def _inputs(champion: str, candidate: str, wanted: Wanted) -> list[str]:
+    """Whether both models' inputs are known, and whether they differ."""
+    if "input" not in wanted.said:
+        return ["FALSE AS hashed", "FALSE AS other_input"]
     return [
         f"{champion} IS NOT NULL AND {candidate} IS NOT NULL AS hashed",
         f"coalesce({champion} <> {candidate}, FALSE) AS other_input",
@@ -99,67 +120,48 @@ def wide_pairs(
     versions: tuple[str, str],
     labels: str | None,
     typed: Typed,
-    attributes: Sequence[str],
     bounds: Bounds,
-    *,
-    content: bool,
-    grouped: bool,
+    wanted: Wanted,
 ) -> str:
     """A row a request as it stands; a model without an answer, an error or a timeout has not logged it."""
-    rows = wide_rows(log, versions, typed, attributes, bounds, content=content)
-    there = {model: f"{model}_there" for model in ("champion", "candidate")}
-    carried = CARRIED_CONTENT if content else CARRIED
-    if grouped:
-        columns = [
-            "champion_us",
-            "candidate_us",
-            "unit",
-            *there.values(),
-            *(f"{model}_{column}" for model in there for column in ("input", *carried)),
-            *(ident("attribute " + name) for name in attributes),
-        ]
-        rows = _earliest(rows, columns)
+    rows = wide_rows(log, versions, typed, bounds, wanted)
+    if wanted.grouped:
+        columns = [f"{model}_{name}" for name in ("us", "there", *wanted.said) for model in MODELS]
+        rows = _earliest(rows, [*columns, "unit", *wanted.levels])
     parts = [
-        f"CAST(CASE WHEN {there['champion']} AND {there['candidate']} THEN {BOTH} WHEN {there['champion']} THEN {CHAMPION_ONLY} "
+        f"CAST(CASE WHEN champion_there AND candidate_there THEN {BOTH} WHEN champion_there THEN {CHAMPION_ONLY} "
         f"ELSE {CANDIDATE_ONLY} END AS TINYINT) AS place",
         "coalesce(champion_us, candidate_us) AS at_us",
         "candidate_us - champion_us AS lag_us",
         "unit",
+        *(["logged_rows.request AS request"] if wanted.requests else []),
         "CAST(NULL AS VARCHAR) AS unmatched",
-        "logged > 1 AS duplicated" if grouped else "FALSE AS duplicated",
-        *_inputs("champion_input", "candidate_input"),
-        *(f"{model}_{column}" for model in there for column in carried),
-        *(ident("attribute " + name) for name in attributes),
+        f"{'logged > 1' if wanted.grouped else 'FALSE'} AS duplicated",
+        *_inputs("champion_input", "candidate_input", wanted),
+        *(f"{model}_{name}" for model in MODELS for name in wanted.carried),
+        *wanted.levels,
     ]
-    joined = "rows_logged"
-    where = f" WHERE {there['champion']} OR {there['candidate']}"
     found = _with_labels(
-        [f"rows_logged AS ({rows})"], parts, joined, labels, "rows_logged.request", content=content
+        [f"logged_rows AS ({rows})"], parts, "logged_rows", labels, "logged_rows.request", wanted
     )
-    return found + where
+    return f"{found} WHERE champion_there OR candidate_there"
 
 
 def _with_labels(
-    ctes: list[str], parts: list[str], joined: str, labels: str | None, request: str, *, content: bool
+    ctes: list[str], parts: list[str], joined: str, labels: str | None, request: str, wanted: Wanted
 ) -> str:
     """The pairs with their label; without a labels log every pair has what it needs."""
     if labels is None:
-        found = ["0 AS labelled_us", *(["NULL AS label"] if content else [])]
+        found = ["0 AS labelled_us", *(["NULL AS label"] if wanted.content else [])]
     else:
         ctes = [*ctes, f"labels AS ({labels})"]
         joined += f" LEFT JOIN labels ON labels.request = {request}"
-        found = ["labels.labelled_us AS labelled_us", *(["labels.label AS label"] if content else [])]
+        found = ["labels.labelled_us AS labelled_us", *(["labels.label AS label"] if wanted.content else [])]
     return f"WITH {', '.join(ctes)} SELECT {', '.join([*parts, *found])} FROM {joined}"
 
 
 def wide_rows(
-    one: OpenedPredictions,
-    versions: tuple[str, str],
-    typed: Typed,
-    attributes: Sequence[str],
-    bounds: Bounds,
-    *,
-    content: bool,
+    one: OpenedPredictions, versions: tuple[str, str], typed: Typed, bounds: Bounds, wanted: Wanted
 ) -> str:
     """A wide log with both models' columns under their contract."""
     columns = one.log.columns
@@ -168,20 +170,22 @@ def wide_rows(
         "NULL AS unit" if columns.unit is None else f"{ident(columns.unit)} AS unit",
     ]
     times = []
-    for model, version in zip(("champion", "candidate"), versions, strict=True):
+    for model, version in zip(MODELS, versions, strict=True):
         answers = one.answers(version) or AnswerColumns()
-        said = [answers.prediction, answers.score, answers.correct]
-        there = [f"{ident(column)} IS NOT NULL" for column in said if column is not None]
+        answered = [answers.prediction, answers.score, answers.correct]
+        there = [f"{ident(column)} IS NOT NULL" for column in answered if column is not None]
         there += [
             flag(column, one.opened.types[column]) for column in (answers.error, answers.timeout) if column
         ]
         parts += [
             f"{' OR '.join(there) or 'FALSE'} AS {model}_there",
             f"{us(answers.scored_at, one.opened)} AS {model}_us",
-            *side_values(one, answers, typed, content=content, prefix=f"{model}_"),
+            *(f"{says(one, answers, typed, name)} AS {model}_{name}" for name in wanted.said),
         ]
         times.append(answers.scored_at)
-    parts += [f"{ident(one.log.attributes[name])} AS {ident('attribute ' + name)}" for name in attributes]
+    parts += [
+        f"{ident(one.log.attributes[name])} AS {ident('attribute ' + name)}" for name in wanted.attributes
+    ]
     where = [f"{ident(columns.request)} IS NOT NULL"]
     if bounds.timed:
         at = f"coalesce({', '.join(us(time, one.opened) for time in dict.fromkeys(times))})"

@@ -71,7 +71,7 @@ FAILURES: Final = {
 
 def quantities(design: ShadowDesign, said: Said) -> tuple[Quantity, ...]:
     """Every quantity that this source allows, in a fixed order."""
-    return (*_losses(design, said), *_agreement(design, said), *_operations(said))
+    return (*_losses(design, said), *_agreement(design, said), *_operations(design, said))
 
 
 def deciding(design: ShadowDesign, said: Said) -> Quantity | None:
@@ -112,7 +112,8 @@ def _losses(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     if design.task in {"binary", "multiclass"}:
         candidate, champion = (right(design, said, model) for model in MODELS)
         if champion is not None and candidate is not None:
-            yield Quantity("correctness", MODELS, (candidate, champion), (1, 1), labelled=True)
+            values = candidate, champion, f"CAST({candidate} = 1 AND {champion} = 1 AS INTEGER)"
+            yield Quantity("correctness", (*MODELS, "both"), values, ONE, labelled=True)
     if design.task == "binary" and said.has("score") and said.has_labels:
         truth = label_positive(design, said)
         given = "CASE WHEN {0} THEN {1}_score ELSE 1 - {1}_score END"
@@ -152,19 +153,18 @@ def _agreement(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
             "answer", [f"CAST({model}_answer AS DOUBLE)" for model in MODELS], scale, labelled=False
         )
     elif design.task != "ranking" and said.has("score"):
-        yield _rounded("score", [f"{model}_score" for model in MODELS], scale, labelled=False)
         y, x = (f"CAST(round({model}_score * {SQUARED_AT}) AS BIGINT)" for model in MODELS)
         squares = (x, y, f"{x} * {x}", f"{y} * {y}", f"{x} * {y}")
         scales = (SQUARED_AT,) * 2 + (SQUARED_AT**2,) * 3
         yield Quantity("score_agreement", ("x", "y", "xx", "yy", "xy"), squares, scales)
 
 
-def _operations(said: Said) -> Iterator[Quantity]:
+def _operations(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     for name, column, short, decimals in (
         ("latency_mean", "latency_ms", "latency", LATENCY_DECIMALS),
         ("cost", "cost", "cost", COST_DECIMALS),
     ):
-        if said.has(column):
+        if said.has(column) and (name == "cost" or any(limit.measure == name for limit in design.limits)):
             yield Quantity(name, MODELS, (f"candidate_{short}", f"champion_{short}"), (10**decimals,) * 2)
 
 

@@ -6,9 +6,9 @@ Without ``content`` they hold who answered when, and whether a model failed: nev
 from __future__ import annotations
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.contracts import Bounds, side
+from experiments.shadows.contracts import OPEN, SAYS, Bounds, side
 from experiments.shadows.open_predictions import OpenPredictions
-from experiments.shadows.pairing import Sides, columns_of, long_pairs, pairs_step, wide_pairs
+from experiments.shadows.pairing import Wanted, long_pairs, pairs_step, whose_step, wide_pairs
 
 
 class ShadowReading(OpenPredictions):
@@ -28,9 +28,7 @@ class ShadowReading(OpenPredictions):
             if self.source.wide:
                 counted.append(0)
                 continue
-            rows = side(
-                self.predictions, version, self.typed, (), Bounds(until_us, self.timed), content=False
-            )
+            rows = side(self.predictions, version, self.typed, Bounds(until_us, self.timed), ())
             counted.append(
                 int(self.engine.run(Step("rows", f"SELECT count(*) FROM ({rows}) AS rows_read"))[0][0])
             )
@@ -45,15 +43,20 @@ class ShadowReading(OpenPredictions):
             broken += int(self.engine.run(Step("broken", sql))[0][0])
         return counted[0], counted[1], broken
 
-    def pair(self, until_us: int | None, *, content: bool) -> tuple[int, int, int]:
-        """Make table ``pairs`` from the rows before a moment; returns rows of champion and candidate, and broken rows."""
+    def pair(self, until_us: int | None, *, content: bool, requests: bool = False) -> tuple[int, int, int]:
+        """Make table ``pairs`` from the rows before a moment; returns rows of champion and candidate, and broken rows.
+
+        Args:
+            requests: whether a pair keeps its request's id.
+        """
         champion, candidate, broken = self.rows(until_us)
-        self.engine.run(pairs_step(self._query(until_us, content=content, grouped=False)))
+        self.engine.run(pairs_step(self._query(until_us, self._wanted(content, requests, grouped=False))))
         self.duplicated, self.conflicting = False, 0
         if self._has_duplicates(champion, candidate):
             self.duplicated = True
             self.conflicting = self._conflicting(until_us) if content else 0
-            self.engine.run(pairs_step(self._query(until_us, content=content, grouped=True)))
+            self.engine.run(pairs_step(self._query(until_us, self._wanted(content, requests, grouped=True))))
+        self._whose(until_us)
         if self.design.written.window is not None:
             self.engine.run(FIRST_REQUEST)
         if self.source.wide:
@@ -66,34 +69,36 @@ class ShadowReading(OpenPredictions):
             champion, candidate = int(both[0][0]), int(both[0][1])
         return champion, candidate, broken
 
-    def _query(self, until_us: int | None, *, content: bool, grouped: bool) -> str:
-        design, attributes = self.design, self.design.attributes
-        bounds = Bounds(until_us, self.timed)
+    def _wanted(self, content: bool, requests: bool, *, grouped: bool) -> Wanted:
+        """Failures always, whatever else is logged of both models only where it may be read."""
+        logged = [name for name, column in SAYS.items() if column in self.columns]
+        said = [
+            name
+            for name in SAYS
+            if name in {"failed", "late"} or (name in logged and (content or name in OPEN))
+        ]
+        return Wanted(tuple(said), self.design.attributes, content, grouped, requests)
+
+    def _query(self, until_us: int | None, wanted: Wanted) -> str:
+        design, bounds = self.design, Bounds(until_us, self.timed)
         labels = None
         if self.source.labels is not None:
-            labels = self.labels(until_us, content=content)
-            if grouped:
-                labels = _one_label(labels, content=content)
+            labels = self.labels(until_us, content=wanted.content)
+            if wanted.grouped:
+                labels = _one_label(labels, content=wanted.content)
         if self.source.wide:
-            return wide_pairs(
-                self.predictions[0],
-                (design.champion, design.candidate),
-                labels,
-                self.typed,
-                attributes,
-                bounds,
-                content=content,
-                grouped=grouped,
-            )
-        sides = Sides(
-            *(
-                side(self.predictions, version, self.typed, attributes, bounds, content=content)
-                for version in (design.champion, design.candidate)
-            )
-        )
-        if grouped:
-            sides = sides.grouped(columns_of(attributes, content=content))
-        return long_pairs(sides, labels, attributes, content=content, grouped=grouped)
+            versions = design.champion, design.candidate
+            return wide_pairs(self.predictions[0], versions, labels, self.typed, bounds, wanted)
+        champion = side(self.predictions, design.champion, self.typed, bounds, wanted.said, design.attributes)
+        candidate = side(self.predictions, design.candidate, self.typed, bounds, wanted.said)
+        return long_pairs(champion, candidate, labels, wanted)
+
+    def _whose(self, until_us: int | None) -> None:
+        """Give the requests that the candidate alone logged their unit and attributes."""
+        bounds, design = Bounds(until_us, self.timed), self.design
+        rows = side(self.predictions, design.candidate, self.typed, bounds, (), design.attributes)
+        if not self.source.wide and self.one(Step("lone", "SELECT count(*) FROM pairs WHERE place = 2"))[0]:
+            self.engine.run(whose_step(rows, design.attributes))
 
     def _has_duplicates(self, champion: int, candidate: int) -> bool:
         """Whether a request or a label met more than one row; told by the numbers of rows, without grouping them all.

@@ -88,13 +88,17 @@ def days_step(among: Among) -> Step:
     )
 
 
-def answers_step(among: Among, *, labels: bool) -> Step:
+def answers_step(among: Among, *, answers: bool, labels: bool) -> Step:
     """What both models said and, of labelled pairs, what was true, by how often."""
-    label = (
-        f"CASE WHEN {among.labelled} THEN CAST(label AS VARCHAR) END" if labels else "CAST(NULL AS VARCHAR)"
+    said = (
+        "champion_answer AS champion, candidate_answer AS candidate"
+        if answers
+        else "NULL AS champion, NULL AS candidate"
     )
+    label = f"CASE WHEN {among.labelled} THEN label END" if labels else "NULL"
     return Step(
         "answers",
-        f"SELECT CAST(champion_answer AS VARCHAR) AS champion, CAST(candidate_answer AS VARCHAR) AS candidate, {label} AS truth, "
-        f"count(*) FROM pairs WHERE {among.answered} GROUP BY champion, candidate, truth ORDER BY champion, candidate, truth",
+        "SELECT CAST(champion AS VARCHAR), CAST(candidate AS VARCHAR), CAST(truth AS VARCHAR), pairs FROM (SELECT champion, "
+        f"candidate, truth, count(*) AS pairs FROM (SELECT {said}, {label} AS truth FROM pairs WHERE {among.answered}) AS said "
+        "GROUP BY champion, candidate, truth) AS counted ORDER BY champion, candidate, truth",
     )
