@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app import shadow_work, source_work
+from app import canary_work, shadow_work, source_work
 from app.cli.errors import BadUsage, Refusal
 from app.cli.session import Session
 from app.job_words import Report, without_values
@@ -26,7 +26,7 @@ from registry.findings import (
     WatchFound,
 )
 from registry.jobs import Job, JobState, Kind, latest
-from registry.kinds import SHADOW
+from registry.kinds import CANARY, SHADOW
 from registry.looks import WentOn
 from registry.store import Dossier, show
 
@@ -79,6 +79,8 @@ def _look_status(session: Session, job: Job, report: Report) -> Finding:
 
     report(None, "Counting units")
     dossier = show(session.registry, job.entity)
+    if dossier.experiment.kind == CANARY.name:
+        return canary_work.look_status(session, job)
     if dossier.experiment.kind == SHADOW.name:
         found = shadow_work.look_report(session, job)
     else:
@@ -102,8 +104,12 @@ def _look(session: Session, job: Job, report: Report) -> Finding:
         if done is not None:
             return done
     report(None, "Checking the logs, then reading the outcomes once")
+    kind = show(session.registry, job.entity).experiment.kind
     try:
-        if show(session.registry, job.entity).experiment.kind == SHADOW.name:
+        if kind == CANARY.name:
+            went_on = canary_work.look(session, job)
+            return _released(show(session.registry, job.entity)) if went_on is None else went_on
+        if kind == SHADOW.name:
             found: object = shadow_work.look(session, job)
         else:
             found = take(
@@ -196,6 +202,8 @@ def _exposure(session: Session, job: Job, report: Report) -> Finding:
     dossier = show(session.registry, job.entity)
     if dossier.experiment.kind == SHADOW.name:
         return shadow_work.exposure(session, dossier)
+    if dossier.experiment.kind == CANARY.name:
+        return canary_work.exposure(session, dossier)
     design, sources = saved_design(dossier), session.sources
     found = exposure_of(design, sources, session.outcomes_if_any(design))
     return ExposureFound(

@@ -13,7 +13,7 @@ from registry.database import Registry
 from registry.due import newest_jobs
 from registry.errors import Refused
 from registry.jobs import Job, Kind, request
-from registry.kinds import SHADOW
+from registry.kinds import CANARY, SHADOW
 from registry.plans import locked_design
 from registry.records import Experiment, State
 from registry.store import list_experiments, show
@@ -55,6 +55,9 @@ def ask_for_what_is_old(
 def _kinds(registry: Registry, experiment: Experiment, plans: HarmStops) -> Iterator[Kind]:
     if experiment.kind == SHADOW.name:
         yield from (Kind.SHADOW_STATUS, Kind.LOOK_STATUS)
+        return
+    if experiment.kind == CANARY.name:
+        yield Kind.LOOK_STATUS
         return
     yield Kind.HEALTH
     yield Kind.LOOK_STATUS

@@ -237,3 +237,26 @@ def test_the_clock_of_a_step_is_told_before_any_check(at: Any, fairtrial: Any) -
     assert found["stands"]["step"] == 1
     assert found["checks"] == []
     assert found["check"]["units"][0][0] > 100
+
+
+def test_a_worker_takes_the_check_that_is_due_and_rolls_a_harmful_candidate_back_with_nobody_awake(
+    at: Any, fairtrial: Any
+) -> None:
+    life = at("climbing")
+    life.truth = Truth(worse=0.3)
+    life.write_logs(1)
+    life.ok("worker --once --refresh 1m")
+    found = life.ok("ladder show ROL-0001 --json").document
+    assert found["rollout"]["state"] == "rolled_back"
+    assert found["transitions"][-1]["settled_by"] == "system"
+
+
+def test_a_worker_finds_of_a_canary_when_its_next_check_is_due(at: Any, fairtrial: Any) -> None:
+    life = at("climbing")
+    ran = life.ok("worker --once --refresh 1m --json").document
+    kinds = [(job["kind"], job["entity"], job["state"], job["error"]) for job in ran["jobs"]]
+    assert ("look-status", "CAN-0002", "done", None) in kinds
+    assert ("look", "CAN-0002", "done", None) in kinds
+    assert all(state == "done" for _, _, state, _ in kinds), kinds
+    checks = fairtrial("canary status CAN-0002 --json").document["checks"]
+    assert checks
