@@ -13,8 +13,9 @@ from scipy.stats import chi2, chisquare
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from analysis.effects import ArmEstimate, compare_means
-from analysis.moments import Moments
+from analysis.moments import CoMoments, Moments
 from analysis.proportions import Proportion, compare_proportions, compare_proportions_to_multiple
+from analysis.ratios import ratio_estimate
 from analysis.stratified import (
     compare_stratified,
     shares_by_stratum,
@@ -291,6 +292,29 @@ def test_the_units_still_needed_would_bring_the_estimate_just_inside_the_margin(
     assert units_still_needed(-0.01, se, information, critical) is None
     with pytest.raises(ValueError, match=r"standard_error: 0\.0 is not allowed.*critical: inf"):
         units_still_needed(gap, 0.0, information, math.inf)
+
+
+def test_ratios_are_linearised_within_their_stratum() -> None:
+    """Clicks per view in two strata of different rates: the delta method by numpy, unit by unit."""
+    rng = np.random.default_rng(8)
+    strata, gaps, variances, weights = [], [], [], []
+    for rate, sizes in ((0.2, (40, 35)), (0.6, (90, 110))):
+        pair, parts = [], []
+        for n in sizes:
+            views = rng.poisson(4, n) + 1.0
+            clicks = rng.binomial(views.astype(int), rate).astype(float)
+            ratio = clicks.sum() / views.sum()
+            residual = (clicks - ratio * views) / views.mean()
+            parts.append((ratio, residual.var(ddof=1) / n))
+            pair.append(ratio_estimate(CoMoments.of(np.column_stack([clicks, views]))))
+        strata.append((pair[0], pair[1]))
+        gaps.append(parts[1][0] - parts[0][0])
+        variances.append(parts[0][1] + parts[1][1])
+        weights.append(sizes[0] * sizes[1] / sum(sizes))
+    w = np.array(weights)
+    found = compare_stratified(strata, method="delta", null=0.05)
+    assert found.estimate == pytest.approx(np.average(gaps, weights=w))
+    assert found.standard_error == pytest.approx(math.sqrt(np.sum(w**2 * variances)) / w.sum(), rel=1e-9)
 
 
 def test_shares_that_differ_by_stratum_are_tested_against_their_own_plan() -> None:
