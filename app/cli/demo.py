@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,11 +27,12 @@ def demo(
     replace: Annotated[bool, typer.Option("--replace", help="Play it anew over an earlier demo.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play experiments whose truth is known.
+    """Play experiments and candidate models whose truth is known.
 
-    Simulated live traffic, experiments declared and read out, verdict beside truth.
+    Simulated live traffic, experiments declared and read out, verdict beside truth; then four candidates on the ladder, of
+    which each ends where it should.
 
-    It runs the same commands a person has, on a simulated clock, in less than a minute. Exit code 1 if a verdict is not
+    It runs the same commands a person has, on a simulated clock, in about a minute. Exit code 1 if a verdict is not
     what the truth demands.
     """
     from app.demo.script import play_demo
@@ -48,6 +50,10 @@ def demo(
     off = tuple(
         {"message": f"{one.experiment} {one.name}: {one.verdict}, expected {one.expected}"}
         for one in played.ended
+        if not one.as_expected
+    ) + tuple(
+        {"message": f"{one.rollout} {one.model}: {one.ended}, expected {one.expected}"}
+        for one in played.climbed
         if not one.as_expected
     )
     failure = Failure("refused", f"{len(off)} verdicts are not as expected", off, REFUSED) if off else None
@@ -67,6 +73,7 @@ def demo(
                 }
                 for one in played.ended
             ],
+            "candidates": [asdict(one) for one in played.climbed],
             "commands": played.commands,
             "seconds": round(played.seconds, 1),
             "simulated": True,
@@ -88,13 +95,30 @@ def _text(played: Played) -> list[str | Table]:
         )
         for one in played.ended
     ]
+    climbed: list[tuple[Cell, ...]] = [
+        (
+            one.rollout,
+            one.model,
+            one.story,
+            one.truth,
+            one.ended,
+            "as expected" if one.as_expected else f"NOT AS EXPECTED: {one.expected}",
+        )
+        for one in played.climbed
+    ]
     folder = played.folder
     return [
         Table(("experiment", "what is true", "truth (primary)", "verdict", ""), rows, "Truth and verdict"),
+        Table(
+            ("rollout", "model", "candidate", "truth", "where it ended", ""),
+            climbed,
+            "Candidates on the ladder",
+        ),
         f"{played.commands} commands in {played.seconds:.0f} s, on a simulated clock. To look at:",
         f"  {folder / 'readouts' / 'EXP-0001.html'}   each readout as HTML, Markdown and JSON",
         f"  {folder / 'demo.log'}   every command with its whole output",
         f"  {folder / 'logs' / 'truth.json'}   what the traffic was made with",
         f"  cd {folder} && fairtrial show EXP-0001   one experiment's whole life",
+        f"  cd {folder} && fairtrial ladder show ROL-0001   a candidate's way, and what is served",
         f"Open the app: fairtrial app {folder}",
     ]

@@ -53,7 +53,7 @@ def bring_traffic(folder: Path, registry: Registry, until: datetime) -> Passed:
     logs, served, without = folder / "logs", [], []
     own = {file.stem.removeprefix("truth-") for file in logs.glob("truth-*.json")}
     present = {file.stem for file in logs.glob("assignments/dt=*/*.parquet")} - own
-    for found in list_experiments(registry, states=LIVE):
+    for found in list_experiments(registry, states=LIVE, kind="ab"):
         design, _ = locked_design(show(registry, found.id))
         if design.key in present or found.registered_at is None:
             continue

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from app.demo.candidates import CANDIDATES, Candidate
+from app.demo.climbing import Climbed, climb
 from app.demo.scenarios import (
     ENROLMENT_DAYS,
     PLAYS,
@@ -65,12 +67,18 @@ class Played:
 
     folder: Path
     ended: tuple[Ended, ...]
+    climbed: tuple[Climbed, ...]
     commands: int
     seconds: float
 
 
-def play_demo(folder: Path, tell: Callable[[str], None], plays: Sequence[Play] = PLAYS) -> Played:
-    """Play the demo in an empty folder.
+def play_demo(
+    folder: Path,
+    tell: Callable[[str], None],
+    plays: Sequence[Play] = PLAYS,
+    candidates: Sequence[Candidate] = CANDIDATES,
+) -> Played:
+    """Play the demo in an empty folder: the experiments, then the candidates on their ladder.
 
     Raises:
         Refusal: a command ended with another exit code than it has to.
@@ -89,6 +97,7 @@ def play_demo(folder: Path, tell: Callable[[str], None], plays: Sequence[Play] =
         _read_labels(stage, ids)
         _decide(stage, ids)
         verdicts = _check(stage, ids)
+        climbed = climb(stage, LABELLED + timedelta(days=1), candidates) if candidates else ()
     ended = tuple(
         Ended(
             ids[play],
@@ -100,7 +109,7 @@ def play_demo(folder: Path, tell: Callable[[str], None], plays: Sequence[Play] =
         )
         for play, scenario in scenarios.items()
     )
-    return Played(folder, ended, stage.commands, stage.seconds)
+    return Played(folder, ended, climbed, stage.commands, stage.seconds)
 
 
 def _found(stage: Stage) -> None:

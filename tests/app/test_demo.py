@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
 
@@ -10,6 +11,20 @@ import pytest
 from scipy.stats import ncx2, norm
 
 from app.demo import script
+from app.demo.candidates import (
+    ANSWER_MS,
+    CANDIDATES,
+    COUNTRIES,
+    MIRRORED_DAYS,
+    REQUESTS,
+    RESOLVED,
+    VISITORS,
+    Candidate,
+    canary_of,
+    mirrored,
+    shadow_of,
+)
+from app.demo.climbing import AB_DAYS, Climbed
 from app.demo.scenarios import (
     LOST_SHARE,
     PLAYS,
@@ -103,6 +118,40 @@ def test_the_truth_is_told_from_the_traffic_s_declaration():
     assert told["late-labels"] == "+5.5 percentage points"
 
 
+def certainty_on_the_ladder(candidate: Candidate) -> float:
+    """A lower bound of the probability of where a candidate ends, by effect over standard error of each test it needs.
+
+    The shadow's spread is taken from its own drawn pairs, the rest from the rules alone.
+    """
+    assert "margin: 0.02" in shadow_of(candidate)
+    assert "absolute: 30" in canary_of(candidate)
+    assert (MIRRORED_DAYS, ANSWER_MS) == (7, 220.0)
+    came = mirrored(candidate, datetime(2026, 12, 1, tzinfo=UTC))
+    said = came.predictions.merge(came.labels, on="request")
+    right = (said["answer"] == said["label"]).astype(int)
+    wide = right.groupby([said["request"], said["model"]]).first().unstack()
+    error = float((wide["v2"] - wide["v1"]).std()) * sqrt(1.5 / REQUESTS)  # users have 3.5 requests each
+    missed = [
+        norm.cdf(1.96 - (0.03 + gain) / (error / sqrt(share)))
+        for gain, share in zip(candidate.right, COUNTRIES.values(), strict=True)
+    ]
+    if candidate.last_rung == "shadow":
+        return float(norm.cdf((0.09 - 0.03) / (error / sqrt(COUNTRIES["FR"])) - 1.96))
+    slowed = 80 * sqrt(2 / (0.10 * VISITORS * 1.9))
+    critical = norm.isf(0.025 / 4)  # spent over four checks, at most so much is asked of the first
+    if candidate.last_rung == "canary":
+        return float(1 - sum(missed) - norm.cdf(critical - (candidate.slower - 30) / slowed))
+    missed.append(norm.cdf(critical - (30 - candidate.slower) / slowed))
+    spread = sqrt(2 * RESOLVED * (1 - RESOLVED) / (AB_DAYS * VISITORS / 4))
+    missed.append(norm.cdf(1.96 - abs(candidate.helped) / spread))
+    return float(1 - sum(missed))
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda one: one.model)
+def test_every_candidate_ends_where_it_does_by_its_truth_and_not_by_luck(candidate):
+    assert certainty_on_the_ladder(candidate) > 0.999
+
+
 def test_the_demo_covers_every_verdict_and_the_guardrail():
     assert {play.verdict for play in PLAYS} == {"SHIP", "DO NOT SHIP", "INCONCLUSIVE", "INVALID"}
     assert BY_NAME["slow-win"].slower > 0
@@ -115,20 +164,23 @@ def test_a_small_demo_ends_as_the_truth_demands(fairtrial, tmp_path, monkeypatch
     monkeypatch.setenv("FAIRTRIAL_REGISTRY", str(tmp_path / "of-somebody-else.db"))
     told: list[str] = []
     plays = [BY_NAME["read-too-early"], BY_NAME["broken-allocation"]]
-    played = play_demo(tmp_path / "demo", told.append, plays)
+    played = play_demo(tmp_path / "demo", told.append, plays, candidates=())
     assert [(one.verdict, one.as_expected) for one in played.ended] == [("SHIP", True), ("INVALID", True)]
     _left_behind(played, told)
     assert not (tmp_path / "of-somebody-else.db").exists()
 
 
 @pytest.mark.slow
-def test_the_whole_demo_ends_as_the_truth_demands_in_less_than_a_minute(fairtrial, tmp_path, monkeypatch):
+def test_the_whole_demo_ends_as_the_truth_demands_in_little_time(fairtrial, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran = fairtrial("demo --json")
     assert ran.exit_code == 0, ran.err
     assert [one["name"] for one in ran.document["experiments"] if not one["as_expected"]] == []
     assert len(ran.document["experiments"]) == len(PLAYS)
-    assert ran.document["seconds"] < 60
+    climbed = ran.document["candidates"]
+    assert [one["ended"].split(" after ")[0] for one in climbed] == ["promoted", *["rolled back"] * 3]
+    assert [one["model"] for one in climbed if not one["as_expected"]] == []
+    assert ran.document["seconds"] < 90
     for one in ran.document["experiments"]:
         assert "SIMULATED" in (tmp_path / "demo-output" / "readouts" / f"{one['id']}.html").read_text()
         assert (tmp_path / "demo-output" / "readouts" / f"{one['id']}.md").exists()
@@ -168,7 +220,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             Ended("EXP-0001", "clear-win", "better", "+4.5 percentage points", "SHIP", "SHIP"),
             Ended("EXP-0002", "no-effect", "nothing", "no effect", "DO NOT SHIP", "SHIP"),
         )
-        return Played(folder, ended, 2, 0.1)
+        climbed = (
+            Climbed(
+                "ROL-0001",
+                "helpdesk",
+                "better",
+                "+3 pp",
+                "promoted after ab: SHIP",
+                "paused after CAN-0003",
+                False,
+            ),
+        )
+        return Played(folder, ended, climbed, 2, 0.1)
 
     monkeypatch.setattr(script, "play_demo", play)
 
@@ -178,10 +241,12 @@ def test_a_verdict_that_is_not_as_expected_fails_the_demo(fairtrial, tmp_path):
     ran = fairtrial(f"demo {tmp_path / 'demo'} --json")
     assert ran.exit_code == 1
     assert [one["as_expected"] for one in ran.document["experiments"]] == [True, False]
-    assert "EXP-0002" in ran.document["error"]["problems"][0]["message"]
+    messages = [problem["message"] for problem in ran.document["error"]["problems"]]
+    assert [message.split(":")[0] for message in messages] == ["EXP-0002 no-effect", "ROL-0001 helpdesk"]
     text = fairtrial(f"demo {tmp_path / 'demo'} --replace")
     assert text.exit_code == 1
     assert "NOT AS EXPECTED: DO NOT SHIP" in text.out
+    assert "NOT AS EXPECTED: promoted after ab: SHIP" in text.out
     assert f"fairtrial app {tmp_path / 'demo'}" in text.out
 
 
