@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.app.life import build_stages
 from tests.browser.provider import Account, Provider, provided
 from tests.browser.served import NAME, free_port, served, set_up_sign_in, team_workspace, workspace
 from tests.browser.visitor import HEIGHT, Visitor
@@ -74,12 +73,6 @@ def app(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A served workspace of its own, with a team and no experiment yet."""
     with served(workspace(tmp_path_factory.mktemp("browser") / "workspace")) as url:
         yield url
-
-
-@pytest.fixture(scope="package")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A team's workspace at each stage of one experiment's life."""
-    return build_stages(tmp_path_factory.mktemp("stages"))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
+from app.demo.stage import without_settings_from_outside
 from app.screens.navigation import SECTIONS
 from tests.app.browsing import QUERIES
+from tests.app.life import Life, quietly
 from tests.browser.served import served
 from tests.browser.visitor import Visitor
 
@@ -34,9 +34,11 @@ _UNNAMED = """() => [...document.querySelectorAll('button, a[href], input, texta
 
 
 @pytest.fixture(scope="module")
-def decided(chromium, stages, tmp_path_factory):
+def decided(chromium, tmp_path_factory):
     """The app on the workspace of an experiment that was decided."""
-    folder = shutil.copytree(stages["decided"], tmp_path_factory.mktemp("decided") / "workspace")
+    folder = tmp_path_factory.mktemp("decided")
+    with without_settings_from_outside():
+        Life(folder, quietly(folder)).decided()
     with served(folder) as url:
         yield url
 

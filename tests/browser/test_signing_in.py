@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from tests.browser.served import NAME, change_address, fairtrial, free_port, served
+from tests.browser.served import NAME, change_address, fairtrial, free_port, served, workspace
 from tests.browser.steps import begin
 
 pytestmark = pytest.mark.browser
@@ -107,9 +105,9 @@ def test_a_role_that_is_taken_away_is_gone_with_the_next_act(team, visitor):
 
 
 @pytest.fixture
-def without_sign_in(stages, tmp_path):
+def without_sign_in(chromium, tmp_path):
     """A team's workspace on a simulated clock, by this machine's own name and by the one that a proxy would have."""
-    folder = shutil.copytree(stages["founded"], tmp_path / "workspace")
+    folder = workspace(tmp_path / "workspace")
     port = free_port()
     change_address(folder, f"http://{NAME}:{port}")
     with served(folder, port) as here:
