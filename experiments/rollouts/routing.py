@@ -57,6 +57,7 @@ class Split:
     Attributes:
         key: the experiment in the logs.
         layer: units outside these slots of it are not in it and get the champion; None: everybody is in.
+        outside: what the logs call units in neither slice, where a canary names them; None where they are not logged.
     """
 
     rung: Literal["canary", "ab"]
@@ -65,6 +66,7 @@ class Split:
     candidate: Slice
     control: Slice
     layer: Layer | None = None
+    outside: str | None = None
 
     def slice_of(self, unit: Unit) -> Slice | None:
         """The slice that a unit falls into; None where it is in neither.

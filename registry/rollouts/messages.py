@@ -71,6 +71,7 @@ def route_document(route: Route) -> dict[str, Any]:
         "layer": None
         if split is None or split.layer is None
         else {"name": split.layer.name, "salt": split.layer.salt, "slots": _slots(split.layer)},
+        "outside": None if split is None else split.outside,
         "candidate": None if split is None else _slice(split.candidate),
         "control": None if split is None else _slice(split.control),
         "mirror": None if mirror is None else {"version": mirror[0], "share": float(mirror[1])},

@@ -87,7 +87,8 @@ def _canary(connection: Connection, rollout: Rollout, champion: Alias, last: Tra
     if salt is None:
         return _route(rollout, champion, last, f"{why}, assigned elsewhere.", share=share)
     slices = canary_slices(share, _arm(material, "candidate"), _arm(material, "champion"))
-    split = Split("canary", _text(material, "key"), salt, *slices)
+    outside = paths.text_at(material, ("assignment", "outside"))
+    split = Split("canary", _text(material, "key"), salt, *slices, outside=outside)
     return _route(rollout, champion, last, f"{why}, by the hash.", share=share, split=split)
 
 
