@@ -234,4 +234,6 @@ def test_every_step_has_an_equal_part_of_the_plan_counted_by_units_but_never_ahe
 
 
 def test_a_share_is_exact() -> None:
-    assert canary(steps=[{"share": "1/3", "hold": "1d", "minimum_units": 90}]).steps[0].share == Fraction(1, 3)
+    assert canary(steps=[{"share": "1/3", "hold": "1d", "minimum_units": 90}]).steps[0].share == Fraction(
+        1, 3
+    )
