@@ -58,12 +58,12 @@ def exposure(session: Session, dossier: Dossier) -> ExposureFound:
 
 def cases(session: Session, job: Job, report: Report) -> Finding:
     """Pairs for a blinded review, drawn once from the files that the sealed look read."""
-    from registry import casebook
+    from registry import casework
 
     report(None, "Drawing cases")
-    drawn = casebook.draw(session.registry, job.requested_by, job.entity, session.predictions)
+    drawn = casework.draw(session.registry, job.requested_by, job.entity, session.predictions)
     return CasesFound(
         sha256=drawn.sha256,
-        cases=len(drawn.cases),
-        drawn=tuple((group.name, group.drawn, group.of) for group in drawn.groups),
+        cases=len(drawn.found.cases),
+        drawn=tuple((group.name, group.drawn, group.of) for group in drawn.found.groups),
     )

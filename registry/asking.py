@@ -106,7 +106,7 @@ def note_objections(doing: Act, kind: Kind, parameters: Mapping[str, Any]) -> Ro
     if kind is Kind.LOOK:
         return _looks(doing, experiment)
     if kind is Kind.CASES:
-        from registry.casebook import note_not_drawn
+        from registry.casework import note_not_drawn
 
         return note_not_drawn(doing, experiment)
     return _any_role(doing)

@@ -302,6 +302,39 @@ aliases = Table(
     Column("moved_at", _TIME, nullable=False),
 )
 
+casebooks = Table(
+    "casebooks",
+    metadata,
+    Column("experiment", _NAME, ForeignKey("experiments.id"), primary_key=True),
+    Column("sha256", _HASH, ForeignKey("documents.sha256"), nullable=False),
+    Column("readout_sha256", _HASH, ForeignKey("documents.sha256"), nullable=False),
+    Column("cases", Integer, nullable=False),
+    Column("drawn_for", _NAME, ForeignKey("people.id"), nullable=False),
+    Column("drawn_at", _TIME, nullable=False),
+    Column("unblinded_by", _NAME, ForeignKey("people.id")),
+    Column("unblinded_at", _TIME),
+)
+
+case_reviews = Table(
+    "case_reviews",
+    metadata,
+    Column("experiment", _NAME, ForeignKey("casebooks.experiment"), primary_key=True),
+    Column("reviewer", _NAME, ForeignKey("people.id"), primary_key=True),
+    Column("begun_at", _TIME, nullable=False),
+    Column("finished_at", _TIME),
+)
+
+case_picks = Table(
+    "case_picks",
+    metadata,
+    Column("experiment", _NAME, ForeignKey("casebooks.experiment"), primary_key=True),
+    Column("reviewer", _NAME, ForeignKey("people.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("pick", _NAME, nullable=False),
+    Column("note", Text),
+    Column("picked_at", _TIME, nullable=False),
+)
+
 stars = Table(
     "stars",
     metadata,
@@ -369,6 +402,9 @@ VOUCHED: Final = (
     rollouts,
     transitions,
     aliases,
+    casebooks,
+    case_reviews,
+    case_picks,
 )
 """Tables whose every row must be what the ledger says it is."""
 

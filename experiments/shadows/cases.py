@@ -7,6 +7,7 @@ MD5 of seed and request id, so that the same sample comes out whatever the order
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Final
 
 from experiments.forms.problems import Invalid, Problem
@@ -77,7 +78,7 @@ def draw_cases(
 
     Args:
         before_us, watermark_us: where the sealed look ended, and up to when it read.
-        sealed: read only the files that a seal names.
+        sealed: read only the files that a seal names, as they were then.
         before_outcomes: called with the number of the champion's rows just before answers and labels are read.
 
     Raises:
@@ -85,25 +86,27 @@ def draw_cases(
     """
     with ShadowReading(design, predictions, sealed=sealed) as reading:
         shown = _shown(reading)
+        _refuse_changed(reading, sealed)
         at = closed(design, before_us, watermark_us)
         if before_outcomes is not None:
             before_outcomes(reading.rows(at.watermark_us)[0])
         reading.pair(at.watermark_us, content=True, requests=True)
-        drawn: list[tuple[str, str, str, str, str, str | None]] = []
+        drawn: list[tuple[str, str, str, str, str | None]] = []
         groups = []
         for name, condition in shown.groups.items():
             those = f"FROM pairs WHERE {Among.of(design, at).labelled} AND {condition}"
             of = int(reading.one(Step("cases", f"SELECT count(*) {those}"))[0])
-            order = f"md5({text(seed + '/')} || CAST(request AS VARCHAR))"
+            place = f"md5({text(seed + '/')} || CAST(request AS VARCHAR))"
             sql = (
-                f"SELECT {order} AS place, CAST(request AS VARCHAR), {shown.champion}, {shown.candidate}, {shown.label} {those} "
-                f"ORDER BY place, request LIMIT {WANTED[name]}"
+                f"SELECT CAST(request AS VARCHAR) AS id, {shown.champion}, {shown.candidate}, {shown.label} {those} "
+                f"ORDER BY {place}, id LIMIT {WANTED[name]}"
             )
             found = reading.engine.run(Step("cases", sql))
-            drawn += [(str(place), name, str(r), str(h), str(c), t) for place, r, h, c, t in found]
+            drawn += [(name, str(r), str(h), str(c), t) for r, h, c, t in found]
             groups.append(Group(name=name, drawn=len(found), of=of))
-        drawn.sort()
-        attributes = _attributes(reading, [row[2] for row in drawn])
+        # Another hash than the one they were drawn by: that one is smaller, the larger the group.
+        drawn.sort(key=lambda row: sha256(f"{seed}/order/{row[1]}".encode()).digest())
+        attributes = _attributes(reading, [row[1] for row in drawn])
     cases = tuple(
         Case(
             number=number,
@@ -114,11 +117,20 @@ def draw_cases(
             candidate=candidate,
             label=None if label is None else str(label),
         )
-        for number, (_, group, request, champion, candidate, label) in enumerate(drawn, start=1)
+        for number, (group, request, champion, candidate, label) in enumerate(drawn, start=1)
     )
     return DrawnCases(
         seed=seed, champion=design.champion, candidate=design.candidate, groups=tuple(groups), cases=cases
     )
+
+
+def _refuse_changed(reading: ShadowReading, sealed: Manifest | None) -> None:
+    changes = () if sealed is None else sealed.changes(reading.manifest())
+    if changes:
+        said = [
+            f"{change} since the look was sealed; cases are drawn from what it read" for change in changes
+        ]
+        raise Invalid("logs", [Problem((), one) for one in said])
 
 
 class _Shown(Part):

@@ -338,7 +338,7 @@ def _opened(folder: Path) -> Iterator[Callable[[], list[str]]]:
         raise RuntimeError("the leak test watches files by inotify, which only Linux has")
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(_IN_NONBLOCK)
-    shut = [folder / "outcomes.yaml", *_and_within(folder / "logs")]
+    shut = [folder / "outcomes.yaml", folder / "predictions.yaml", *_and_within(folder / "logs")]
     shut += _and_within(folder / ".fairtrial" / "extracts")
     watch = libc.inotify_add_watch
     watched = {watch(descriptor, os.fsencode(path), _IN_OPEN): path for path in shut if path.exists()}

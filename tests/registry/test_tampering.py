@@ -15,6 +15,8 @@ from experiments.designs.metrics import Metric
 from registry import ledger, lifecycle, membership, stewardship, store, tokens, webhooks
 from registry.actors import Role
 from registry.acts import act
+from registry.casebook import Pick
+from registry.casework import judge_case
 from registry.database import Registry
 from registry.errors import LedgerKeyError
 from registry.ledger import Entry
@@ -23,7 +25,9 @@ from registry.records import Verdict
 from registry.tables import VOUCHED, properties
 from registry.tables import ledger as ledger_table
 from registry.verification import Verification, verify
+from tests.experiments.shadows import Traffic, laboratory
 from tests.registry.climbing import Climb
+from tests.registry.reviewing import Reviewing
 
 LONG_REASON = (
     "Because the reason has to be long enough for a stranger to follow, and long enough for two. " * 2
@@ -49,6 +53,10 @@ def life(team: Any) -> Any:
     metric = Metric(name="success", version=1, type="conversion", event="done", direction="higher")
     stewardship.verify_metric(team.registry, "vic", metric, "It was compared with the team's own count.")
     Climb(team.registry, team.clock).in_shadow()
+    reviewing = Reviewing(
+        team.registry, team.clock, laboratory({"minimum_labels": 40}, Traffic(requests=120))
+    )
+    judge_case(team.registry, "ola", reviewing.drawn()[0], 1, Pick.A, "It answers the question.")
     assert verify(team.registry).ok
     return team
 
