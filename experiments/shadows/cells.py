@@ -1,45 +1,30 @@
 """One pass over the pairs: everything that is added up, by unit and declared attributes.
 
-A user's requests of one kind are one *cell*; from the cells, which are far fewer than the pairs, follow the counts of the
-flow, of every level, of right and wrong, and the exact sums over users, overall and by level. Where the request is the unit
-there is nothing to add up before its products are taken: a cell then holds sums and products over the requests of one kind.
+A user's requests of one kind are one *cell*; from the cells, which are far fewer than the pairs, follow the exact sums over
+users, overall and by level. Where the request is the unit there is nothing to add up before products are taken: a cell then
+holds sums and products over the requests of one kind.
+
+Conditions are counted three in one number, since what a group-by costs is its states: with half a million users sixty
+counters of their own would not fit beside the pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.evidence import LevelPlaces, UnitSums
-from experiments.shadows.pairing import BOTH, CANDIDATE_ONLY, CHAMPION_ONLY
+from experiments.shadows.evidence import UnitSums
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import Among
+from experiments.shadows.sums import Among, level_of
 
 PACK: Final = 4_611_686_018_427_387_904
 """2**62: two moments in one number, so that of requests at the same moment the same one is first on every thread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Requests before the cut-off, and what became of them."""
-
-    both: int
-    champion_only: int
-    candidate_only: int
-    duplicated: int
-    hashed: int
-    other_inputs: int
-    far: int
-    ownerless: int
-    incomplete: int
-    answered: int
-    labelled: int
-
-
-COUNTED: Final = tuple(f"n_{name}" for name in Flow.__dataclass_fields__)
+FIELD: Final = 21
+"""Bits of a packed counter; three fill a number."""
+PAIRS_AT_ONCE: Final = 2_500_000
+"""Of how many pairs the users are grouped in one go; more are taken by parts of the users."""
 
 
 class Cells:
@@ -47,177 +32,227 @@ class Cells:
 
     Args:
         quantities: what is added up.
-        far_us: beyond which a pair was answered too far apart; None without times.
+        order: whether the order of a user's requests is to be told.
+        pairs: how many there are, about.
     """
 
     def __init__(
-        self,
-        reading: ShadowReading,
-        among: Among,
-        quantities: Sequence[Quantity],
-        far_us: int | None = None,
+        self, reading: ShadowReading, among: Among, quantities: Sequence[Quantity], *, order: bool, pairs: int
     ) -> None:
         self.reading, self.among = reading, among
         self.quantities = tuple(quantities)
         self.attributes = reading.design.attributes
-        self.timed = far_us is not None
-        reading.engine.run(self._step(far_us))
+        self.timed = order and among.by_user
+        present = dict.fromkeys(self._present(one) for one in self.quantities)
+        self.present = {condition: f"has{place}" for place, condition in enumerate(present)}
+        packed = among.by_user
+        for step in self._steps(packed=packed, pairs=pairs):
+            reading.engine.run(step)
+        if packed and self._overflown():
+            for step in self._steps(packed=False, pairs=pairs):
+                reading.engine.run(step)
 
-    def _step(self, far_us: int | None) -> Step:
-        said, columns = self._counts(far_us)
+    def _present(self, quantity: Quantity) -> str:
+        """When a pair counts for a quantity."""
+        return " AND ".join([f"is_{quantity.among}", *(f"{column} IS NOT NULL" for column in quantity.needs)])
+
+    def _counters(self) -> dict[str, str]:
+        """What is counted, by the column of ``cells`` that has it: pairs of every kind, and conditions among them."""
+        found = {f"n_{name}": name for name in self.present.values()}
         for index, one in enumerate(self.quantities):
-            own = [f"v{index}_{place}" for place in range(len(one.values))]
-            said += [f"{value} AS {column}" for value, column in zip(one.values, own, strict=True)]
-            counts = " AND ".join([self._among(one), *(f"{column} IS NOT NULL" for column in own)])
-            terms = [f"CASE WHEN {counts} THEN {column} END" for column in (*own, "1")]
-            columns += [f"sum({term}) AS s{index}_{place}" for place, term in enumerate(terms)]
-            if not self.among.by_user:
-                products = _pairs_of([*own, "1"])
-                columns += [
-                    f"sum(CASE WHEN {counts} THEN CAST({a} AS HUGEINT) * {b} END) AS p{index}_{place}"
-                    for place, (a, b) in enumerate(products)
-                ]
+            if one.scale is None:
+                present = self.present[self._present(one)]
+                found |= {
+                    f"s{index}_{place}": f"{present} AND ({value})" for place, value in enumerate(one.values)
+                }
+                if not self.among.by_user:
+                    found |= {
+                        f"p{index}_{i}_{j}": f"{present} AND ({one.values[i]}) AND ({one.values[j]})"
+                        for i in range(len(one.values))
+                        for j in range(i + 1, len(one.values))
+                    }
+        return found
+
+    def _amounts(self) -> dict[str, str]:
+        """What is added up, by its column: whole numbers, and where the request is the unit their squares."""
+        found = {}
+        for index, one in enumerate(self.quantities):
+            if one.scale is not None:
+                present = self.present[self._present(one)]
+                for place, value in enumerate(one.values):
+                    found[f"s{index}_{place}"] = f"CASE WHEN {present} THEN {value} END"
+                    if not self.among.by_user:
+                        square = f"CAST({value} AS HUGEINT) * ({value})"
+                        found[f"p{index}_{place}_{place}"] = f"CASE WHEN {present} THEN {square} END"
+        return found
+
+    def _steps(self, *, packed: bool, pairs: int) -> list[Step]:
         keys = [
             *(["unit"] if self.among.by_user else []),
             *(ident("attribute " + name) for name in self.attributes),
         ]
+        counters, amounts = self._counters(), self._amounts()
+        grouped = [
+            "count(*) AS requests",
+            *(f"sum({value}) AS {column}" for column, value in amounts.items()),
+        ]
+        taken = ["requests", *amounts]
+        if packed:
+            names = list(counters)
+            for place in range(0, len(names), 3):
+                fields = [
+                    f"(CASE WHEN {counters[name]} THEN {1 << (FIELD * field)} ELSE 0 END)"
+                    for field, name in enumerate(names[place : place + 3])
+                ]
+                grouped.append(f"CAST(sum({' + '.join(fields)}) AS BIGINT) AS packed{place}")
+                taken += [
+                    f"(packed{place} >> {FIELD * field}) & {(1 << FIELD) - 1} AS {name}"
+                    for field, name in enumerate(names[place : place + 3])
+                ]
+        else:
+            grouped += [
+                f"count(CASE WHEN {when} THEN 1 END) AS {column}" for column, when in counters.items()
+            ]
+            taken += list(counters)
+        if self.timed:
+            grouped += self._moments()
+            taken += ["first_packed", "last_packed", "first_by_candidate", "last_by_candidate", "timed"]
+        said = [f"{condition} AS {name}" for condition, name in self.present.items()]
+        inner = (
+            f"SELECT *, {', '.join(said)} FROM (SELECT *, {self.among.paired} AS is_paired, {self.among.answered} AS is_answered, "
+            f"{self.among.labelled} AS is_labelled FROM pairs WHERE {self.among.owned}"
+        )
+        parts = -(-pairs // PAIRS_AT_ONCE) if self.among.by_user and pairs else 1
         kept = "".join(f"{key}, " for key in keys)
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
-        return Step(
-            "cells",
-            f"CREATE OR REPLACE TEMP TABLE cells AS SELECT {kept}{', '.join(columns)} FROM (SELECT {kept}{', '.join(said)} "
-            f"FROM pairs WHERE {self.among.in_time}) AS said{group}",
-        )
+        steps = []
+        for part in range(parts):
+            of_part = f" AND hash(unit) % {parts} = {part}" if parts > 1 else ""
+            begin = "INSERT INTO cells" if part else "CREATE OR REPLACE TEMP TABLE cells AS"
+            steps.append(
+                Step(
+                    "cells",
+                    f"{begin} SELECT {kept}{', '.join(taken)} FROM (SELECT {kept}{', '.join(grouped)} FROM ({inner}{of_part}) AS "
+                    f"kinds) AS said{group}) AS grouped",
+                )
+            )
+        return steps
 
-    def _among(self, quantity: Quantity) -> str:
-        if quantity.failed_too:
-            return "is_paired"
-        return "is_labelled" if quantity.labelled else "is_answered"
-
-    def _counts(self, far_us: int | None) -> tuple[list[str], list[str]]:
-        among = self.among
-        said = [
-            "place",
-            "duplicated",
-            "hashed",
-            "other_input",
-            f"{'FALSE' if far_us is None else f'abs(lag_us) > {far_us}'} AS is_far",
-            f"place = {BOTH} AND unit IS NULL AS is_ownerless",
-            f"{among.owned} AND NOT ({among.paired}) AS is_incomplete",
-            f"{among.paired} AS is_paired",
-            f"{among.answered} AS is_answered",
-            f"{among.labelled} AS is_labelled",
+    def _moments(self) -> list[str]:
+        both = f"CASE WHEN is_paired THEN CAST(at_us AS HUGEINT) * {PACK} + at_us + lag_us END"
+        candidate = "CASE WHEN is_paired THEN at_us + lag_us END"
+        return [
+            f"min({both}) AS first_packed",
+            f"max({both}) AS last_packed",
+            f"min({candidate}) AS first_by_candidate",
+            f"max({candidate}) AS last_by_candidate",
+            f"count({candidate}) AS timed",
         ]
-        conditions = (
-            f"place = {BOTH}",
-            f"place = {CHAMPION_ONLY}",
-            f"place = {CANDIDATE_ONLY}",
-            "duplicated",
-            "hashed",
-            "other_input",
-            "is_far",
-            "is_ownerless",
-            "is_incomplete",
-            "is_answered",
-            "is_labelled",
-        )
-        columns = [
-            f"count(CASE WHEN {when} THEN 1 END) AS {name}"
-            for when, name in zip(conditions, COUNTED, strict=True)
-        ]
-        if self.timed and among.by_user:
-            said += ["at_us", "at_us + lag_us AS candidate_us"]
-            packed = f"CASE WHEN is_paired THEN CAST(at_us AS HUGEINT) * {PACK} + candidate_us END"
-            columns += [
-                f"min({packed}) AS first_packed",
-                f"max({packed}) AS last_packed",
-                "min(CASE WHEN is_paired THEN candidate_us END) AS first_by_candidate",
-                "max(CASE WHEN is_paired THEN candidate_us END) AS last_by_candidate",
-                "count(CASE WHEN is_paired THEN candidate_us END) AS timed",
-            ]
-        return said, columns
 
-    def flow(self) -> Flow:
-        sums = ", ".join(f"sum({name})" for name in COUNTED)
-        return Flow(*(int(n or 0) for n in self.reading.one(Step("flow", f"SELECT {sums} FROM cells"))))
-
-    def units(self) -> int:
-        """Units with a labelled pair; where the request is the unit, labelled pairs."""
-        if not self.among.by_user:
-            return self.flow().labelled
-        sql = "SELECT count(DISTINCT unit) FROM cells WHERE n_labelled > 0"
-        return int(self.reading.one(Step("units", sql))[0])
+    def _overflown(self) -> bool:
+        """Whether a cell holds more pairs than a field can count."""
+        largest = self.reading.one(Step("largest_cell", "SELECT max(requests) FROM cells"))[0]
+        return int(largest or 0) >= 1 << FIELD
 
     def order(self) -> tuple[int, int] | None:
         """Units with two pairs or more, and those whose first or last request is another one by the candidate's clock."""
-        if not (self.timed and self.among.by_user):
+        if not self.timed:
             return None
         found = self.reading.one(
             Step(
                 "order",
                 f"SELECT count(*), count(CASE WHEN c1 <> h1 % {PACK} OR c2 <> h2 % {PACK} THEN 1 END) FROM (SELECT unit, "
                 "min(first_packed) AS h1, max(last_packed) AS h2, min(first_by_candidate) AS c1, max(last_by_candidate) AS c2 "
-                "FROM cells WHERE unit IS NOT NULL GROUP BY unit HAVING sum(timed) > 1) AS by_unit",
+                "FROM cells GROUP BY unit HAVING sum(timed) > 1) AS by_unit",
             )
         )
         return int(found[0]), int(found[1])
 
-    def places(self) -> tuple[LevelPlaces, ...]:
-        """Requests by level of every attribute and by which model logged them."""
-        found = []
-        for attribute in self.attributes:
-            rows = self.reading.engine.run(
-                Step(
-                    "levels",
-                    f"SELECT {level_of(attribute)} AS level, sum(n_both), sum(n_champion_only), sum(n_candidate_only) FROM cells "
-                    "GROUP BY level ORDER BY level",
-                )
-            )
-            found += [LevelPlaces(attribute, str(level), int(b), int(h), int(c)) for level, b, h, c in rows]
-        return tuple(found)
-
-    def sums(self, quantity: Quantity, segment: str | None = None) -> tuple[UnitSums, ...]:
-        """Exact sums and products over units of one quantity: overall, or at every level of an attribute."""
-        index = self.quantities.index(quantity)
-        width = len(quantity.values) + 1
-        columns = [f"s{index}_{place}" for place in range(width)]
+    def sums(self, wanted: Sequence[Quantity], segment: str | None = None) -> list[UnitSums]:
+        """Exact sums and products over units of some quantities: overall, or at every level of an attribute."""
         level = "CAST(NULL AS VARCHAR)" if segment is None else level_of(segment)
+        columns = {one: self._columns(one) for one in wanted}
+        every = dict.fromkeys(column for own in columns.values() for column in own)
+        if not every:
+            return []
         if self.among.by_user:
-            inner = ", ".join(f"sum({column}) AS {column}" for column in columns)
-            products = ", ".join(f"sum(CAST({a} AS HUGEINT) * {b})" for a, b in _pairs_of(columns))
-            added = ", ".join(f"sum({column})" for column in columns)
-            sql = (
-                f"SELECT level, count(*), {added}, {products} FROM (SELECT {level} AS level, {inner} FROM cells "
-                f"WHERE unit IS NOT NULL AND {columns[-1]} > 0 GROUP BY level, unit) AS by_unit GROUP BY level ORDER BY level"
-            )
+            added = ", ".join(f"sum({column}) AS {column}" for column in every)
+            rows = f"SELECT {level} AS level, {added} FROM cells GROUP BY level, unit"
+            asked = [part for own in columns.values() for part in _over_units(own)]
         else:
-            products = ", ".join(f"sum(p{index}_{place})" for place in range(width * (width + 1) // 2))
-            added = ", ".join(f"sum({column})" for column in columns)
-            sql = (
-                f"SELECT {level} AS level, sum({columns[-1]}), {added}, {products} FROM cells WHERE {columns[-1]} > 0 "
-                "GROUP BY level ORDER BY level"
-            )
-        rows = self.reading.engine.run(Step("over_units", sql))
-        found = tuple(unit_sums(quantity, row[1:], segment, row[0]) for row in rows)
-        return found or ((unit_sums(quantity, ()),) if segment is None else ())
+            rows = f"SELECT {level} AS level, * FROM cells"
+            asked = [part for one, own in columns.items() for part in self._over_requests(one, own)]
+        sql = f"SELECT level, {', '.join(asked)} FROM ({rows}) AS by_unit GROUP BY level ORDER BY level"
+        totals = self._totals([one for one in wanted if one.champion is not None], level)
+        found = []
+        for at, *numbers in self.reading.engine.run(Step("over_units", sql)):
+            for one, own in columns.items():
+                width = 1 + len(own) + len(own) * (len(own) + 1) // 2
+                row, numbers = numbers[:width], numbers[width:]
+                if segment is None or int(row[0] or 0):
+                    found.append(unit_sums(one, row, segment, at, totals.get((one.name, at))))
+        return found or ([unit_sums(one, ()) for one in wanted] if segment is None else [])
+
+    def _columns(self, quantity: Quantity) -> list[str]:
+        index = self.quantities.index(quantity)
+        own = [f"s{index}_{place}" for place in range(len(quantity.values))]
+        return [*own, f"n_{self.present[self._present(quantity)]}"]
+
+    def _over_requests(self, quantity: Quantity, columns: Sequence[str]) -> list[str]:
+        """Where a request is a unit: a condition is its own square, and every product with the number of pairs is the number."""
+        index, last = self.quantities.index(quantity), len(columns) - 1
+        products = []
+        for i in range(len(columns)):
+            for j in range(i, len(columns)):
+                if j == last or (i == j and quantity.scale is None):
+                    products.append(columns[i])
+                else:
+                    products.append(f"p{index}_{i}_{j}")
+        return [f"sum({column})" for column in (columns[-1], *columns, *products)]
+
+    def _totals(self, wanted: Sequence[Quantity], level: str) -> dict[tuple[str, Any], int]:
+        """The champion's own numbers, added up over pairs, by quantity and level."""
+        if not wanted:
+            return {}
+        kinds = [f"{self.among.condition(one.among)}" for one in wanted]
+        terms = []
+        for one, kind in zip(wanted, kinds, strict=True):
+            there = " AND ".join([kind, *(f"{column} IS NOT NULL" for column in one.needs)])
+            terms.append(f"sum(CASE WHEN {there} THEN {one.champion} END)")
+        sql = (
+            f"SELECT {level} AS level, {', '.join(terms)} FROM pairs WHERE {self.among.owned} GROUP BY level"
+        )
+        return {
+            (one.name, at): int(total or 0)
+            for at, *found in self.reading.engine.run(Step("totals", sql))
+            for one, total in zip(wanted, found, strict=True)
+        }
+
+
+def _over_units(columns: Sequence[str]) -> list[str]:
+    """How many units have a pair, their sums and the products of these."""
+    products = [(a, b) for i, a in enumerate(columns) for b in columns[i:]]
+    return [
+        f"count(CASE WHEN {columns[-1]} > 0 THEN 1 END)",
+        *(f"sum({column})" for column in columns),
+        *(f"sum(CAST({a} AS HUGEINT) * {b})" for a, b in products),
+    ]
 
 
 def sums_by_unit(reading: ShadowReading, quantity: Quantity, by_unit: str) -> UnitSums:
     """Exact sums over the rows of a statement that has ``s0``, ``s1``, … of one quantity, a row a unit."""
-    columns = [f"s{place}" for place in range(len(quantity.values) + 1)]
-    sums = ", ".join(f"sum(CAST({column} AS HUGEINT))" for column in columns)
-    products = ", ".join(f"sum(CAST({a} AS HUGEINT) * {b})" for a, b in _pairs_of(columns))
-    sql = f"SELECT count(*), {sums}, {products} FROM ({by_unit}) AS by_unit WHERE {columns[-1]} > 0"
-    return unit_sums(quantity, reading.one(Step("over_units", sql)))
-
-
-def _pairs_of(columns: Sequence[str]) -> list[tuple[str, str]]:
-    """The upper triangle of products, by rows."""
-    return [(a, b) for i, a in enumerate(columns) for b in columns[i:]]
+    asked = _over_units([f"s{place}" for place in range(len(quantity.names) + 1)])
+    return unit_sums(
+        quantity, reading.one(Step("over_units", f"SELECT {', '.join(asked)} FROM ({by_unit}) AS by_unit"))
+    )
 
 
 def unit_sums(
-    quantity: Quantity, row: Sequence[Any], segment: str | None = None, level: Any = None
+    quantity: Quantity,
+    row: Sequence[Any],
+    segment: str | None = None,
+    level: Any = None,
+    champion_total: int | None = None,
 ) -> UnitSums:
     """Units, sums and products as one statement returned them; none where it returned no row."""
     width = len(quantity.names) + 1
@@ -229,12 +264,9 @@ def unit_sums(
         segment,
         None if level is None else str(level),
         (*quantity.names, "pairs"),
-        (*quantity.scales, 1),
+        (*[quantity.scale or 1] * len(quantity.names), 1),
         units,
         tuple(numbers[:width]),
         tuple(numbers[width:]),
+        champion_total,
     )
-
-
-def level_of(attribute: str) -> str:
-    return f"coalesce(CAST({ident('attribute ' + attribute)} AS VARCHAR), '(none)')"

@@ -104,7 +104,7 @@ def difference_of(sums: UnitSums, *, by_score: bool) -> PairDifference:
 
     By score the spread is taken at the null, which also judges what never differed, or always by the same amount.
     """
-    moments = sums.difference(candidate=1, champion=-1)
+    moments = sums.candidate_less_champion
     return PairDifference(moments, "obuchowski" if by_score else "linearised")
 
 

@@ -128,7 +128,7 @@ def judge_segment(tests: ShadowTests, content: ContentEvidence, rule: SegmentRul
         found.append(shown(design, subject, result, values, pairs))
         results.append(result)
         differing[name] = tests.ask(compared, DeclaredTest(2 * rule.alpha, 2, primary.direction)).p_value
-        moments = sums.difference(candidate=1, champion=-1)
+        moments = sums.candidate_less_champion
         if moments.standard_error:
             estimates.append((moments.difference_mean / moments.pairs_mean, moments.standard_error))
         if table is not None:

@@ -5,16 +5,17 @@ Intervals here are of this look alone, at 95 %, by unit. They describe; none of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 from analysis.bins import category_bins
 from analysis.distribution import stability_index
+from analysis.moments import exact_comoments
 from analysis.paired import (
     ClusteredEstimate,
     ClusteredShare,
     DeclaredTest,
-    PairDifference,
     at_one_look,
     clustered_kappa,
     clustered_share,
@@ -25,7 +26,6 @@ from analysis.paired import (
     noise_floor,
     paired_ratio,
     quantile_comparison,
-    score_agreement,
 )
 from analysis.paired.clustered import ClusteredDifference
 from experiments.readouts import words
@@ -33,6 +33,7 @@ from experiments.readouts.comparisons import interval
 from experiments.readouts.readout import Interval
 from experiments.shadows.comparing import Subject, difference_of, shown
 from experiments.shadows.design import ShadowDesign
+from experiments.shadows.distributions import SQUARED_AT
 from experiments.shadows.evidence import ContentEvidence, PairingEvidence, UnitSums
 from experiments.shadows.limiting import index_of, paired_quantiles
 from experiments.shadows.measures import POINTS
@@ -107,7 +108,7 @@ def latency_of(design: ShadowDesign, content: ContentEvidence) -> tuple[Percenti
 
 def agreement_of(content: ContentEvidence) -> Agreement | None:
     """How far the two models say the same; None where no log tells what they said."""
-    decisions, scores = content.quantity("decisions"), content.quantity("score_agreement")
+    decisions, scores = content.quantity("decisions"), content.quantity("score")
     if decisions is None and scores is None and content.quantity("answer") is None:
         return None
     bins = _score_bins(content)
@@ -160,7 +161,7 @@ def detectable_of(design: ShadowDesign, content: ContentEvidence) -> Detectable 
         return None
     power = design.written.size.power
     found = detectable_clustered_difference(
-        sums.difference(candidate=1, champion=-1), alpha=primary.alpha, power=power, sides=primary.sides
+        sums.candidate_less_champion, alpha=primary.alpha, power=power, sides=primary.sides
     )
     discordant = None if table is None or primary.measure.name != "correctness" else table.discordant
     sentence = f"Not computed: {found.not_computed}."
@@ -251,13 +252,12 @@ def _kappa(decisions: UnitSums, content: ContentEvidence) -> Estimated:
 
 def _score_difference(content: ContentEvidence) -> Estimated | None:
     """Of scores, of a regression of its answers."""
-    for name, candidate, champion in (("score_agreement", "y", "x"), ("answer", "candidate", "champion")):
+    for name in ("score", "answer"):
         sums = content.quantity(name)
         if sums is not None and sums.pairs:
-            moments = sums.difference(**{candidate: 1, champion: -1})
-            result = at_one_look(PairDifference(moments, "linearised"), plain())
+            result = at_one_look(difference_of(sums, by_score=False), plain())
             return Estimated(
-                name=f"mean {name.removesuffix('_agreement')}, candidate − champion",
+                name=f"mean {name}, candidate − champion",
                 value=result.estimate,
                 interval=_interval(result.ci),
                 method=result.name,
@@ -267,13 +267,19 @@ def _score_difference(content: ContentEvidence) -> Estimated | None:
 
 
 def _correlation(content: ContentEvidence) -> Estimated | None:
-    sums = content.quantity("score_agreement")
-    if sums is None:
+    if not content.score_products or content.score_products[0] < 2:
         return None
-    last = len(sums.names) - 1
-    found = score_agreement(sums.comoments.select([last, *range(last)]), level=LEVEL)
-    return _of_estimate(
-        "correlation of the scores", found.correlation, "Pearson's, by unit, on Fisher's scale"
+    n, x, y, xx, yy, xy = content.score_products
+    found = exact_comoments(n, (x, y), ((xx, xy), (xy, yy)), (SQUARED_AT, SQUARED_AT), (0, 0))
+    spread = found.covariance(0, 0) * found.covariance(1, 1)
+    return Estimated(
+        name="correlation of the scores",
+        value=found.covariance(0, 1) / math.sqrt(spread) if spread > 0 else None,
+        interval=None,
+        method="Pearson's over pairs",
+        not_computed="shown without an interval"
+        if spread > 0
+        else "a model gives every request the same score",
     )
 
 

@@ -18,6 +18,8 @@ from experiments.shadows.sums import Among, places
 
 BINS: Final = 10
 MOST_CLASSES: Final = 20
+SQUARED_AT: Final = 10_000
+"""Scores whose squares are added up are kept to four decimals."""
 SCORE: Final = "the champion's score"
 """What an attribute is called that is the score in bins."""
 
@@ -104,7 +106,7 @@ def _by_unit(
 ) -> UnitSums:
     """How many pairs of a unit have each value, of the champion's side and then of the candidate's."""
     names = tuple(f"{side} {value}" for side in ("champion", "candidate") for value in values)
-    quantity = Quantity(name, names, names, (1,) * len(names))
+    quantity = Quantity(name, names, names, ())
     if not among.by_user:
         return _of_pairs(quantity, values, joint)
     wanted = [f"{side} = {literal}" for side in ("champion", "candidate") for literal in literals]
@@ -147,7 +149,7 @@ def score_by_level(found: Scored, among: Among) -> str:
     """Requests that the champion scored, a row each: whose, at which level, matched or not."""
     return (
         f"SELECT unit, {score_level(found)} AS level, CASE WHEN place = {BOTH} THEN 1 ELSE 0 END AS matched, "
-        f"CASE WHEN place = {BOTH} THEN 0 ELSE 1 END AS unmatched FROM pairs WHERE {among.in_time} "
+        f"CASE WHEN place = {BOTH} THEN 0 ELSE 1 END AS lone FROM pairs WHERE {among.in_time} "
         f"AND ({found.champion}) IS NOT NULL"
     )
 
@@ -155,6 +157,16 @@ def score_by_level(found: Scored, among: Among) -> str:
 def score_level(found: Scored) -> str:
     """The bin of the champion's score as the level of an attribute."""
     return f"'tenth ' || lpad(CAST({found.bin_of(found.champion)} + 1 AS VARCHAR), 2, '0')"
+
+
+def products_step(among: Among) -> Step:
+    """Sums of both scores, of their squares and of their product over the answered pairs."""
+    x, y = (f"CAST(round({model}_score * {SQUARED_AT}) AS HUGEINT)" for model in ("champion", "candidate"))
+    return Step(
+        "score_products",
+        "SELECT count(*), sum(x), sum(y), sum(x * x), sum(y * y), sum(x * y) FROM "
+        f"(SELECT {x} AS x, {y} AS y FROM pairs WHERE {among.answered}) AS scores WHERE x IS NOT NULL AND y IS NOT NULL",
+    )
 
 
 @dataclass(frozen=True, slots=True)

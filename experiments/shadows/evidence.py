@@ -28,6 +28,7 @@ class UnitSums:
         name: of the quantity; ``segment`` and ``level`` where it is of a part of the requests.
         names, scales: of the numbers; each is a whole number of 1 / scale.
         sums, products: over units; products by rows of the upper triangle.
+        champion_total: of a difference, the champion's own number over all pairs, which gives both models' means.
     """
 
     name: str
@@ -38,6 +39,7 @@ class UnitSums:
     units: int
     sums: tuple[int, ...]
     products: tuple[int, ...]
+    champion_total: int | None = None
 
     @property
     def pairs(self) -> int:
@@ -56,15 +58,27 @@ class UnitSums:
         return exact_comoments(self.units, self.sums, cross, self.scales, (0,) * k)
 
     def mean(self, name: str) -> float | None:
-        """Of one number per pair; None without pairs."""
-        index = self.names.index(name)
-        return self.sums[index] / self.scales[index] / self.pairs if self.pairs else None
+        """Of one number per pair, or of a model's own behind a difference; None without pairs."""
+        if self.pairs == 0 or (name not in self.names and self.champion_total is None):
+            return None
+        if name in self.names:
+            index = self.names.index(name)
+            return self.sums[index] / self.scales[index] / self.pairs
+        own = (self.champion_total or 0) + (self.sums[0] if name == "candidate" else 0)
+        return own / self.scales[0] / self.pairs
 
     def total(self, name: str) -> int:
         """A number that was counted, over all pairs."""
         return self.sums[self.names.index(name)]
 
-    def difference(self, **weights: int) -> ClusterMoments:
+    @property
+    def candidate_less_champion(self) -> ClusterMoments:
+        """Per-unit sums of candidate − champion, and of the pairs."""
+        if "difference" in self.names:
+            return self.weighted(difference=1)
+        return self.weighted(candidate=1, champion=-1)
+
+    def weighted(self, **weights: int) -> ClusterMoments:
         """Per-unit sums of a weighted number, ``candidate=1, champion=-1``, and of the pairs."""
         k = len(self.names)
         along = tuple(weights.get(name, 0) for name in self.names)
@@ -214,6 +228,8 @@ class ContentEvidence:
     Attributes:
         sums: by quantity; the deciding one also by level of every segment; those of bins by unit only where an index is limited.
         score_edges: upper edges of the bins of scores (of a regression its answers), in 1 / ``score_scale``.
+        score_products: over answered pairs, their number and Σx, Σy, Σx², Σy², Σxy of the champion's and the candidate's
+            scores, in 1 / ``SQUARED_AT``.
         levels, missing: requests by the champion's score, as ``PairingEvidence`` has them by attribute.
         noise: over units, requests that champion, candidate and control answered: on which the candidate differs from the
             champion, and on which the control does; of numbers the absolute differences.
@@ -229,6 +245,7 @@ class ContentEvidence:
     missing: tuple[UnitSums, ...]
     reliability: tuple[ReliabilityCell, ...]
     latency: tuple[LatencyQuantile, ...]
+    score_products: tuple[int, ...]
     noise: UnitSums | None
     label_values: int
     known_labels: int

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from experiments.cohorts.cohort import CutOff
 from experiments.logs.sql import MICROSECONDS
-from experiments.shadows.cells import Cells, level_of
+from experiments.shadows.cells import Cells
 from experiments.shadows.distributions import (
     classes_by_unit,
+    products_step,
     reliability_step,
     score_bins_by_unit,
     score_by_level,
@@ -21,6 +23,8 @@ from experiments.shadows.evidence import (
     AnswerCell,
     ContentEvidence,
     Day,
+    LatencyQuantile,
+    LevelPlaces,
     PairingEvidence,
     ReliabilityCell,
     ShadowEvidence,
@@ -31,7 +35,17 @@ from experiments.shadows.noise import noise_of
 from experiments.shadows.percentiles import Latencies, Thresholds
 from experiments.shadows.quantities import FAILURES, Quantity, deciding, quantities
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import Among, answers_step, days_step
+from experiments.shadows.sums import (
+    Among,
+    Flow,
+    answers_step,
+    days_step,
+    flow_step,
+    level_of,
+    places_step,
+    requests_of,
+    units_step,
+)
 from experiments.shadows.validity import is_trusted
 
 Rows = tuple[int, int, int]
@@ -44,9 +58,9 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> Pairi
     Args:
         rows: what ``ShadowReading.pair`` returned.
     """
-    failures = _failures(reading)
-    cells = Cells(reading, Among.of(reading.design, cut_off), failures, far_us=_far(reading))
-    return _pairing(cells, cut_off, rows, failures)
+    among, failures = Among.of(reading.design, cut_off), _failures(reading)
+    flow = _flow(reading, among)
+    return _pairing(_cells(reading, among, failures, flow), flow, cut_off, rows, failures)
 
 
 def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidence:
@@ -54,11 +68,11 @@ def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidenc
     design, said = reading.design, reading.said
     among = Among.of(design, cut_off)
     failures, wanted = _failures(reading), quantities(design, said)
+    flow = _flow(reading, among)
     latencies = Latencies(reading, among) if said.has("latency_ms") else None
     thresholds = latencies.thresholds() if latencies is not None else ()
-    every = [*failures, *wanted, *(at.quantity for at in thresholds)]
-    cells = Cells(reading, among, every, far_us=_far(reading))
-    pairing = _pairing(cells, cut_off, rows, failures)
+    cells = _cells(reading, among, [*failures, *wanted, *(at.quantity for at in thresholds)], flow)
+    pairing = _pairing(cells, flow, cut_off, rows, failures)
     if not is_trusted(design, pairing):
         return ShadowEvidence(pairing, None)
     return ShadowEvidence(pairing, _content(cells, cut_off, wanted, latencies, thresholds))
@@ -68,14 +82,27 @@ def _failures(reading: ShadowReading) -> list[Quantity]:
     return [quantity for column, quantity in FAILURES.items() if column in reading.columns]
 
 
-def _far(reading: ShadowReading) -> int | None:
-    return reading.design.written.pairing.answer_within * MICROSECONDS if reading.timed else None
+def _flow(reading: ShadowReading, among: Among) -> Flow:
+    far = reading.design.written.pairing.answer_within * MICROSECONDS if reading.timed else None
+    found = Flow(*(int(n) for n in reading.one(flow_step(among, far))))
+    return replace(found, units=int(reading.one(units_step(among))[0])) if among.by_user else found
 
 
-def _pairing(cells: Cells, cut_off: CutOff, rows: Rows, failures: Sequence[Quantity]) -> PairingEvidence:
-    reading, flow, order, levels = cells.reading, cells.flow(), cells.order(), cells.places()
-    days = reading.engine.run(days_step(cells.among)) if reading.timed else []
-    by_level = "SELECT *, n_both AS matched, n_champion_only + n_candidate_only AS unmatched FROM cells"
+def _cells(reading: ShadowReading, among: Among, wanted: Sequence[Quantity], flow: Flow) -> Cells:
+    return Cells(reading, among, wanted, order=reading.timed, pairs=flow.both)
+
+
+def _pairing(
+    cells: Cells, flow: Flow, cut_off: CutOff, rows: Rows, failures: Sequence[Quantity]
+) -> PairingEvidence:
+    reading, among, order = cells.reading, cells.among, cells.order()
+    run = reading.engine.run
+    days = run(days_step(among)) if reading.timed else []
+    levels = tuple(
+        LevelPlaces(attribute, str(level), int(b), int(h), int(c))
+        for attribute in reading.design.attributes
+        for level, b, h, c in run(places_step(attribute, among))
+    )
     return PairingEvidence(
         cut_off=cut_off,
         champion_rows=rows[0],
@@ -90,18 +117,18 @@ def _pairing(cells: Cells, cut_off: CutOff, rows: Rows, failures: Sequence[Quant
         too_far_apart=flow.far if reading.timed else None,
         units_with_several=0 if order is None else order[0],
         out_of_order=None if order is None else order[1],
-        without_unit=flow.ownerless if cells.among.by_user else 0,
+        without_unit=flow.ownerless if among.by_user else 0,
         incomplete=flow.incomplete,
         answered=flow.answered,
         labelled=flow.labelled,
         conflicting_labels=reading.conflicting,
         has_labels=reading.source.labels is not None,
         complete=reading.watermark().us is None,
-        units=cells.units(),
+        units=flow.units,
         days=tuple(Day(*(int(n) for n in row)) for row in days),
         levels=levels,
-        missing=at_worst_level(reading, levels, by_level, level_of),
-        failures=tuple(one for quantity in failures for one in cells.sums(quantity)),
+        missing=at_worst_level(reading, levels, requests_of(among), level_of),
+        failures=tuple(cells.sums(failures)),
         logged=tuple(sorted(reading.columns)),
     )
 
@@ -115,10 +142,10 @@ def _content(
 ) -> ContentEvidence:
     reading, among = cells.reading, cells.among
     design, said = reading.design, reading.said
-    found = [one for quantity in wanted for one in cells.sums(quantity)]
+    found = cells.sums(wanted)
     decides = deciding(design, said)
     if decides is not None:
-        found += [one for attribute in design.attributes for one in cells.sums(decides, attribute)]
+        found += [one for attribute in design.attributes for one in cells.sums([decides], attribute)]
     answers, label_values, known = _answers(reading, among)
     scores = scored(reading, among)
     binned = () if scores is None else score_cells(reading, scores, among)
@@ -141,13 +168,27 @@ def _content(
         levels=levels,
         missing=missing,
         reliability=_reliability(reading, among),
-        latency=tuple(
-            latencies.quantile(at, cells.sums(at.quantity)[0]) for at in thresholds if latencies is not None
-        ),
+        latency=_latency(cells, latencies, thresholds),
+        score_products=_score_products(reading, among),
         noise=noise_of(reading, cut_off),
         label_values=label_values,
         known_labels=known,
     )
+
+
+def _latency(
+    cells: Cells, latencies: Latencies | None, thresholds: Sequence[Thresholds]
+) -> tuple[LatencyQuantile, ...]:
+    if latencies is None:
+        return ()
+    sums = cells.sums([at.quantity for at in thresholds])
+    return tuple(latencies.quantile(at, requests) for at, requests in zip(thresholds, sums, strict=True))
+
+
+def _score_products(reading: ShadowReading, among: Among) -> tuple[int, ...]:
+    if reading.design.task == "ranking" or not reading.said.has("score"):
+        return ()
+    return tuple(int(n or 0) for n in reading.one(products_step(among)))
 
 
 def _reliability(reading: ShadowReading, among: Among) -> tuple[ReliabilityCell, ...]:

@@ -95,13 +95,17 @@ def measured_of(evidence: ShadowEvidence, measure: LimitMeasure, limit: Limit) -
         sums, weights = content.quantity("flips"), {"to_positive": 1, "to_negative": 1}
     else:
         failures = {one.name: one for one in evidence.pairing.failures}
-        sums, weights = failures.get(limit.measure) or content.quantity(limit.measure), {"candidate": 1}
+        itself = content.quantity(f"{limit.measure} itself") if limit.bound == "at_most" else None
+        sums, weights = (
+            failures.get(limit.measure) or itself or content.quantity(limit.measure),
+            {"candidate": 1},
+        )
     if sums is None or sums.pairs == 0:
         return f"no pair says the {measure.words} of both models"
     values = (sums.mean("champion"), sums.mean("candidate")) if "candidate" in weights else (None, None)
     if limit.bound == "worsening":
         return Measured(difference_of(sums, by_score=True), values, sums.pairs)
-    return Measured(PairDifference(sums.difference(**weights), "obuchowski"), values, sums.pairs)
+    return Measured(PairDifference(sums.weighted(**weights), "obuchowski"), values, sums.pairs)
 
 
 def of_latency(latency: LatencyQuantile, bound: str) -> Measured:

@@ -48,22 +48,22 @@ def at_worst_level(
     """Of each attribute whose largest gap is beyond the declared one: requests at that level and elsewhere, by unit.
 
     Args:
-        by_level: SQL of rows with unit, matched and unmatched (numbers of requests), and the levels.
+        by_level: SQL of rows with unit, matched and lone (numbers of requests), and the levels.
         level_of: the SQL of an attribute's level.
     """
     found = []
     for attribute, worst in beyond(levels, reading.design.written.pairing.largest_gap).items():
-        quantity = Quantity(attribute, FOUR, FOUR, (1,) * len(FOUR))
+        quantity = Quantity(attribute, FOUR, FOUR, ())
         if not reading.design.by_user:
             found.append(_of_requests(quantity, [one for one in levels if one.attribute == attribute], worst))
             continue
         there = f"{level_of(attribute)} = {text(worst)}"
         terms = [
             f"sum(CASE WHEN {'' if here else 'NOT '}({there}) THEN {what} ELSE 0 END)"
-            for what in ("matched", "unmatched")
+            for what in ("matched", "lone")
             for here in (True, False)
         ]
-        columns = ", ".join(f"{term} AS s{i}" for i, term in enumerate([*terms, "sum(matched + unmatched)"]))
+        columns = ", ".join(f"{term} AS s{i}" for i, term in enumerate([*terms, "sum(matched + lone)"]))
         by_unit = f"SELECT {columns} FROM ({by_level}) AS by_level WHERE unit IS NOT NULL GROUP BY unit"
         found.append(sums_by_unit(reading, quantity, by_unit))
     return tuple(found)

@@ -25,7 +25,7 @@ def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:
         differs = f"CAST(round(abs({{0}}.score - champion.score) * {scale}) AS BIGINT)"
     else:
         return None
-    classes = "INTEGER" in differs
+    classes, names = "INTEGER" in differs, ("candidate", "control")
     needed = ("failed", "late", "answer" if ".answer" in differs else "score")
     bounds = Bounds(cut_off.watermark_us, reading.timed)
     models = {"champion": design.champion, "candidate": design.candidate, "control": CONTROL}
@@ -41,9 +41,7 @@ def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:
         "FROM champion JOIN candidate ON candidate.request = champion.request JOIN control ON control.request = champion.request "
         f"WHERE {before} AND {answered}{owned}"
     )
-    quantity = Quantity(
-        "noise", ("candidate", "control"), ("candidate", "control"), (1, 1) if classes else (scale, scale)
-    )
+    quantity = Quantity("noise", names, names, (), scale=None if classes else scale)
     columns, group = "candidate AS s0, control AS s1, 1 AS s2", ""
     if design.by_user:
         columns, group = "sum(candidate) AS s0, sum(control) AS s1, count(*) AS s2", " GROUP BY unit"

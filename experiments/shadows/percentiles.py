@@ -50,16 +50,9 @@ class Latencies:
             h, c = (
                 value_at(self.reading, table, q, n) for table, n in zip(self.tables, self.totals, strict=True)
             )
-            values = tuple(
-                f"CAST({column} <= {value} AS INTEGER)" for column, value in zip(LATENCY, (h, c), strict=True)
-            )
-            found.append(
-                Thresholds(
-                    q,
-                    (h, c),
-                    Quantity(f"latency at {q:g}", ("champion", "candidate"), values, (1, 1), failed_too=True),
-                )
-            )
+            values = tuple(f"{column} <= {value}" for column, value in zip(LATENCY, (h, c), strict=True))
+            quantity = Quantity(f"latency at {q:g}", ("champion", "candidate"), values, LATENCY, "paired")
+            found.append(Thresholds(q, (h, c), quantity))
         return tuple(found)
 
     def quantile(self, at: Thresholds, requests: UnitSums) -> LatencyQuantile:

@@ -1,6 +1,6 @@
 """What is added up of every pair: a few numbers of both models, as whole numbers of a declared scale.
 
-A family of numbers counts a pair only where none of them is missing: what a model's row does not say, or a pair without a
+A pair counts for a quantity only where nothing that it needs is missing: what a model's row does not say, or a pair without a
 label, is absent and never 0. Doubles are rounded row by row before they are added, so that no sum depends on the order of the
 rows.
 """
@@ -9,30 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from analysis.calibration import LEAST_PROBABILITY
 from experiments.shadows.contracts import COST_DECIMALS, LATENCY_DECIMALS, literal
 from experiments.shadows.design import ShadowDesign
 
+Counts = Literal["paired", "answered", "labelled"]
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """Numbers of a pair that are added up by unit, beside the number of pairs.
+    """Numbers of a pair that are added up by unit, beside the number of pairs that have them.
 
     Attributes:
-        names, values: SQL over ``pairs``, each NULL where absent; whole numbers of 1 / scale.
-        scales: of the numbers, one each.
-        labelled: counts mature labelled pairs only.
-        failed_too: counts pairs in which a model failed or ran out of time as well.
+        names, values: of the numbers; SQL over ``pairs``: conditions that are counted, or whole numbers of 1 / scale.
+        scale: None for conditions.
+        needs: columns of ``pairs`` that must be there.
+        among: pairs that both models logged, that both answered, or of these the labelled ones.
+        champion: of a difference, the champion's own number, whose total gives both models' means.
     """
 
     name: str
     names: tuple[str, ...]
     values: tuple[str, ...]
-    scales: tuple[int, ...]
-    labelled: bool = False
-    failed_too: bool = False
+    needs: tuple[str, ...]
+    among: Counts = "answered"
+    scale: int | None = None
+    champion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,19 @@ class Said:
         return self.columns.issuperset(names)
 
 
-SQUARED_AT: Final = 10_000
-"""Scores whose squares are added up are kept to four decimals, so that squares of a user's sums stay within 128 bits."""
 MODELS: Final = ("candidate", "champion")
-ONE: Final = (1, 1, 1)
+
+
+def both(column: str) -> tuple[str, ...]:
+    return tuple(f"{model}_{column}" for model in MODELS)
 
 
 def _failures(name: str, flag: str) -> Quantity:
     """Failures of either model by pair, and of both at once."""
-    candidate, champion = (f"{model}_{flag}" for model in MODELS)
-    values = tuple(
-        f"CAST({value} AS INTEGER)" for value in (candidate, champion, f"{candidate} AND {champion}")
+    candidate, champion = both(flag)
+    return Quantity(
+        name, (*MODELS, "both"), (candidate, champion, f"{candidate} AND {champion}"), (), "paired"
     )
-    return Quantity(name, (*MODELS, "both"), values, ONE, failed_too=True)
 
 
 FAILURES: Final = {
@@ -93,81 +97,102 @@ def label_positive(design: ShadowDesign, said: Said) -> str:
     return f"(label = {literal(design.written.positive, said.class_type)})"
 
 
+def _decided_by(said: Said) -> tuple[str, ...]:
+    return both("answer") if said.has("prediction") else both("score")
+
+
 def right(design: ShadowDesign, said: Said, model: str) -> str | None:
     """1 where a model was right, 0 where wrong; None where nobody can tell."""
+    when = _right_when(design, said, model)
+    return None if when is None else f"CAST({when} AS INTEGER)"
+
+
+def _right_when(design: ShadowDesign, said: Said, model: str) -> str | None:
     if said.has("correct"):
-        return f"{model}_correct"
+        return f"({model}_correct = 1)"
     if not said.has_labels:
         return None
     if design.task == "binary":
         decision = positive(design, said, model)
-        return None if decision is None else f"CAST({decision} = {label_positive(design, said)} AS INTEGER)"
+        return None if decision is None else f"({decision} = {label_positive(design, said)})"
     if design.task == "multiclass" and said.has("prediction"):
-        return f"CAST({model}_answer = label AS INTEGER)"
+        return f"({model}_answer = label)"
     return None
+
+
+def _correctness(design: ShadowDesign, said: Said) -> Quantity | None:
+    """Which model was right, and whether both were; None where nobody can tell."""
+    candidate, champion = (_right_when(design, said, model) for model in MODELS)
+    if candidate is None or champion is None:
+        return None
+    needs = both("correct") if said.has("correct") else (*_decided_by(said), "label")
+    values = (candidate, champion, f"{candidate} AND {champion}")
+    return Quantity("correctness", (*MODELS, "both"), values, needs, "labelled")
 
 
 def _losses(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     scale = 10**design.primary.decimals
     if design.task in {"binary", "multiclass"}:
-        candidate, champion = (right(design, said, model) for model in MODELS)
-        if champion is not None and candidate is not None:
-            values = candidate, champion, f"CAST({candidate} = 1 AND {champion} = 1 AS INTEGER)"
-            yield Quantity("correctness", (*MODELS, "both"), values, ONE, labelled=True)
+        correctness = _correctness(design, said)
+        if correctness is not None:
+            yield correctness
     if design.task == "binary" and said.has("score") and said.has_labels:
-        truth = label_positive(design, said)
-        given = "CASE WHEN {0} THEN {1}_score ELSE 1 - {1}_score END"
-        log_loss = [f"-ln(greatest({given.format(truth, model)}, {LEAST_PROBABILITY!r}))" for model in MODELS]
-        yield _rounded("log_loss", log_loss, scale)
-        gaps = [f"({model}_score - CAST({truth} AS INTEGER))" for model in MODELS]
-        yield _rounded("squared_error", [f"{gap} * {gap}" for gap in gaps], scale)
+        truth, needs = label_positive(design, said), (*both("score"), "label")
+        given = "CASE WHEN {0} THEN {1} ELSE 1 - {1} END"
+        losses = [
+            f"-ln(greatest({given.format(truth, score)}, {LEAST_PROBABILITY!r}))" for score in both("score")
+        ]
+        yield _difference("log_loss", losses, scale, needs, "labelled")
+        gaps = [f"({score} - CAST({truth} AS INTEGER))" for score in both("score")]
+        yield _difference("squared_error", [f"{gap} * {gap}" for gap in gaps], scale, needs, "labelled")
     if design.task == "regression" and said.has("prediction") and said.has_labels:
-        gaps = [f"(CAST({model}_answer AS DOUBLE) - CAST(label AS DOUBLE))" for model in MODELS]
-        yield _rounded("absolute_error", [f"abs({gap})" for gap in gaps], scale)
-        yield _rounded("squared_error", [f"{gap} * {gap}" for gap in gaps], scale)
+        needs = (*both("answer"), "label")
+        gaps = [f"(CAST({answer} AS DOUBLE) - CAST(label AS DOUBLE))" for answer in both("answer")]
+        yield _difference("absolute_error", [f"abs({gap})" for gap in gaps], scale, needs, "labelled")
+        yield _difference("squared_error", [f"{gap} * {gap}" for gap in gaps], scale, needs, "labelled")
     if design.task == "ranking" and said.has("score"):
-        yield _rounded("score", [f"{model}_score" for model in MODELS], scale)
+        yield _difference("score", list(both("score")), scale, both("score"), "labelled")
 
 
 def _agreement(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     scale = 10**design.primary.decimals
     if design.task == "binary":
-        decisions = [positive(design, said, model) for model in MODELS]
-        if None not in decisions:
-            candidate, champion = decisions
-            same = f"CAST({candidate} = {champion} AS INTEGER)"
-            values = (same, *(f"CAST({decision} AS INTEGER)" for decision in decisions))
-            yield Quantity("decisions", ("agreeing", *MODELS), values, ONE)
+        candidate, champion = (positive(design, said, model) for model in MODELS)
+        if candidate is not None and champion is not None:
+            values = (f"{candidate} = {champion}", candidate, champion)
+            yield Quantity("decisions", ("agreeing", *MODELS), values, _decided_by(said))
     elif design.task == "multiclass" and said.has("prediction"):
-        same = "CAST(candidate_answer = champion_answer AS INTEGER)"
-        yield Quantity("decisions", ("agreeing",), (same,), (1,))
+        candidate, champion = both("answer")
+        yield Quantity("decisions", ("agreeing",), (f"{candidate} = {champion}",), both("answer"))
     if design.written.threshold is not None and said.has("score"):
-        candidate, champion = (f"({model}_score >= {design.written.threshold!r})" for model in MODELS)
-        flips = (
-            f"CAST({candidate} AND NOT {champion} AS INTEGER)",
-            f"CAST({champion} AND NOT {candidate} AS INTEGER)",
-        )
-        yield Quantity("flips", ("to_positive", "to_negative"), flips, (1, 1))
+        candidate, champion = (f"({score} >= {design.written.threshold!r})" for score in both("score"))
+        flips = (f"{candidate} AND NOT {champion}", f"{champion} AND NOT {candidate}")
+        yield Quantity("flips", ("to_positive", "to_negative"), flips, both("score"))
     if design.task == "regression" and said.has("prediction"):
-        yield _rounded(
-            "answer", [f"CAST({model}_answer AS DOUBLE)" for model in MODELS], scale, labelled=False
-        )
+        answers = [f"CAST({answer} AS DOUBLE)" for answer in both("answer")]
+        yield _difference("answer", answers, scale, both("answer"), "answered")
     elif design.task != "ranking" and said.has("score"):
-        y, x = (f"CAST(round({model}_score * {SQUARED_AT}) AS BIGINT)" for model in MODELS)
-        squares = (x, y, f"{x} * {x}", f"{y} * {y}", f"{x} * {y}")
-        scales = (SQUARED_AT,) * 2 + (SQUARED_AT**2,) * 3
-        yield Quantity("score_agreement", ("x", "y", "xx", "yy", "xy"), squares, scales)
+        yield _difference("score", list(both("score")), scale, both("score"), "answered")
 
 
 def _operations(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     for name, column, short, decimals in (
-        ("latency_mean", "latency_ms", "latency", LATENCY_DECIMALS),
         ("cost", "cost", "cost", COST_DECIMALS),
+        ("latency_mean", "latency_ms", "latency", LATENCY_DECIMALS),
     ):
-        if said.has(column) and (name == "cost" or any(limit.measure == name for limit in design.limits)):
-            yield Quantity(name, MODELS, (f"candidate_{short}", f"champion_{short}"), (10**decimals,) * 2)
+        bounds = {limit.bound for limit in design.limits if limit.measure == name}
+        if not said.has(column) or (name == "latency_mean" and not bounds):
+            continue
+        candidate, champion = both(short)
+        difference = (f"{candidate} - {champion}",)
+        yield Quantity(name, ("difference",), difference, both(short), "answered", 10**decimals, champion)
+        if "at_most" in bounds:
+            yield Quantity(
+                f"{name} itself", ("candidate",), (candidate,), both(short), "answered", 10**decimals
+            )
 
 
-def _rounded(name: str, values: list[str], scale: int, *, labelled: bool = True) -> Quantity:
-    whole = tuple(f"CAST(round(({value}) * {scale}) AS BIGINT)" for value in values)
-    return Quantity(name, MODELS, whole, (scale, scale), labelled=labelled)
+def _difference(name: str, values: list[str], scale: int, needs: tuple[str, ...], among: Counts) -> Quantity:
+    """Candidate − champion of two doubles, each rounded to the scale before they are subtracted."""
+    candidate, champion = (f"CAST(round(({value}) * {scale}) AS BIGINT)" for value in values)
+    return Quantity(name, ("difference",), (f"{candidate} - {champion}",), needs, among, scale, champion)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.calibration import ScoreBin, calibration, mean_loss
+from analysis.calibration import ScoreBin, calibration
 from experiments.readouts.comparisons import interval
 from experiments.shadows.comparing import Subject
 from experiments.shadows.describing import LEVEL, difference_shown
@@ -70,13 +70,13 @@ def _reliability(design: ShadowDesign, content: ContentEvidence, model: int) -> 
 
 
 def _mean_loss(words: str, sums: UnitSums | None, model: str) -> Estimated | None:
+    """A model's own mean; the paired difference, which decides more, has the interval."""
     if sums is None:
         return None
-    found = mean_loss(sums.comoments.select([sums.names.index(model), len(sums.names) - 1]), level=LEVEL)
     return Estimated(
         name=words,
-        value=found.estimate,
-        interval=interval(found.ci, LEVEL),
-        method="mean by unit",
-        not_computed=found.not_computed,
+        value=sums.mean(model),
+        interval=None,
+        method="mean over labelled pairs",
+        not_computed="shown without an interval; that of the paired difference stands below",
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.cohorts.cohort import CutOff
-from experiments.logs.sql import DAY_US, MICROSECONDS, Step, whole
+from experiments.logs.sql import DAY_US, MICROSECONDS, Step, ident, whole
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.pairing import BOTH, CANDIDATE_ONLY, CHAMPION_ONLY
+from experiments.shadows.quantities import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,72 @@ class Among:
     def labelled(self) -> str:
         known = "labelled_us IS NOT NULL" if self.until_us is None else f"labelled_us < {self.until_us}"
         return f"{self.answered} AND {known}"
+
+    def condition(self, kind: Counts) -> str:
+        return {"paired": self.paired, "answered": self.answered, "labelled": self.labelled}[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Requests before the cut-off, and what became of them; ``units`` have a labelled pair."""
+
+    both: int
+    champion_only: int
+    candidate_only: int
+    duplicated: int
+    hashed: int
+    other_inputs: int
+    far: int
+    ownerless: int
+    incomplete: int
+    answered: int
+    labelled: int
+    units: int
+
+
+def flow_step(among: Among, far_us: int | None) -> Step:
+    """Everything of ``Flow``; where units are users, these are told by ``units_step``.
+
+    Args:
+        far_us: beyond which a pair was answered too far apart; None without times.
+    """
+    conditions = (
+        "duplicated",
+        "hashed",
+        "other_input",
+        "FALSE" if far_us is None else f"abs(lag_us) > {far_us}",
+        f"place = {BOTH} AND unit IS NULL",
+        f"{among.owned} AND NOT ({among.paired})",
+        among.answered,
+        among.labelled,
+        among.labelled,
+    )
+    counts = ", ".join(f"count(CASE WHEN {when} THEN 1 END)" for when in conditions)
+    return Step("flow", f"SELECT {places()}, {counts} FROM pairs WHERE {among.in_time}")
+
+
+def units_step(among: Among) -> Step:
+    """Users with a labelled pair."""
+    return Step("units", f"SELECT count(DISTINCT unit) FROM pairs WHERE {among.labelled}")
+
+
+def requests_of(among: Among) -> str:
+    """Requests before the cut-off, a row each: whose, with their attributes, matched or not."""
+    return (
+        f"SELECT *, CASE WHEN place = {BOTH} THEN 1 ELSE 0 END AS matched, CASE WHEN place = {BOTH} THEN 0 ELSE 1 END AS lone "
+        f"FROM pairs WHERE {among.in_time}"
+    )
+
+
+def places_step(attribute: str, among: Among) -> Step:
+    return Step(
+        "levels",
+        f"SELECT {level_of(attribute)} AS level, {places()} FROM pairs WHERE {among.in_time} GROUP BY level ORDER BY level",
+    )
+
+
+def level_of(attribute: str) -> str:
+    return f"coalesce(CAST({ident('attribute ' + attribute)} AS VARCHAR), '(none)')"
 
 
 def places() -> str:

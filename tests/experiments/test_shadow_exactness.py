@@ -134,10 +134,9 @@ def test_the_sums_of_a_unit_are_exact(evidence: ShadowEvidence) -> None:
     }
     users: dict[str, list[int]] = {}
     for user, h, c in zip(sides["v3"].loc[both].user, thousandths["v3"], thousandths["v4"], strict=True):
-        own = users.setdefault(user, [0, 0, 0])
-        own[0] += c
-        own[1] += h
-        own[2] += 1
+        own = users.setdefault(user, [0, 0])
+        own[0] += c - h
+        own[1] += 1
     assert evidence.content is not None
     found = evidence.content.quantity("latency_mean")
     rows = list(users.values())
@@ -145,11 +144,12 @@ def test_the_sums_of_a_unit_are_exact(evidence: ShadowEvidence) -> None:
         "latency_mean",
         None,
         None,
-        ("candidate", "champion", "pairs"),
-        (1000, 1000, 1),
+        ("difference", "pairs"),
+        (1000, 1),
         len(rows),
-        tuple(sum(row[i] for row in rows) for i in range(3)),
-        tuple(sum(row[i] * row[j] for row in rows) for i in range(3) for j in range(i, 3)),
+        tuple(sum(row[i] for row in rows) for i in range(2)),
+        tuple(sum(row[i] * row[j] for row in rows) for i in range(2) for j in range(i, 2)),
+        sum(thousandths["v3"]),
     )
 
 
@@ -213,6 +213,7 @@ def test_any_pairs_give_the_counts_that_python_counts(
     )
     sums = content.quantity("correctness")
     assert sums is not None
+    assert sums.names == ("candidate", "champion", "both", "pairs")
     clusters = [answer[0] for answer in answers] if unit == "user" else list(range(len(answers)))
     totals = [
         [sum(right[i, side] for i, one in enumerate(clusters) if one == cluster) for side in (1, 0)]
