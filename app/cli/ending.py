@@ -8,7 +8,7 @@ import typer
 
 from app.cli.examples import examples
 from app.cli.output import AsJson
-from app.cli.session import As, ExperimentId, opened
+from app.cli.session import As, ExperimentId, Session, opened
 
 commands = typer.Typer()
 
@@ -32,10 +32,9 @@ def stop(
     Everybody gets control at once. The units exposed so far are read out once mature; the verdict is at most INCONCLUSIVE.
     """
     from registry import lifecycle
-    from registry.looks import notice_start
 
     with opened(actor) as session:
-        notice_start(session.registry, experiment, session.sources)
+        _notice_start(session, experiment)
         lifecycle.stop_by_hand(session.registry, session.actor, experiment, reason)
         session.answer_act(experiment, as_json=as_json)
 
@@ -80,12 +79,25 @@ def withdraw(
     It stays listed.
     """
     from registry import lifecycle
-    from registry.looks import notice_start
+
+    with opened(actor) as session:
+        _notice_start(session, experiment)
+        lifecycle.withdraw(session.registry, session.actor, experiment, reason)
+        session.answer_act(experiment, as_json=as_json)
+
+
+def _notice_start(session: Session, entry: str) -> None:
+    """Note whether it runs already, by the logs of its kind: what has begun is stopped, and not withdrawn."""
+    from registry import canarying, looks, shadowing
     from registry.records import State
     from registry.store import show
 
-    with opened(actor) as session:
-        if show(session.registry, experiment).experiment.state is State.REGISTERED:
-            notice_start(session.registry, experiment, session.sources)
-        lifecycle.withdraw(session.registry, session.actor, experiment, reason)
-        session.answer_act(experiment, as_json=as_json)
+    current = show(session.registry, entry).experiment
+    if current.state is not State.REGISTERED:
+        return
+    if current.kind == "shadow":
+        shadowing.notice_start(session.registry, entry, session.predictions)
+    elif current.kind == "canary":
+        canarying.notice_start(session.registry, entry, session.sources)
+    else:
+        looks.notice_start(session.registry, entry, session.sources)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -228,19 +228,44 @@ def open_workspace_registry(settings: Settings, *, may_be_new: bool = False) -> 
 
 
 def next_lines(dossier: Dossier) -> list[str]:
-    """What usually comes next in an experiment's life, as a command; nothing once it is closed."""
-    id, reviewer = dossier.experiment.id, dossier.experiment.reviewer
-    command = {
+    """What usually comes next in the life of an entry, as a command; nothing once it is closed."""
+    id, state = dossier.experiment.id, dossier.experiment.state.value
+    commands = {
         "draft": f"fairtrial register --update {id} DESIGN.yaml",
-        "in_review": f"fairtrial review {id} --approve --as {reviewer}",
-        "registered": f"fairtrial assign {id} UNIT …, and fairtrial health {id} once units are exposed",
-        "running": f"fairtrial health {id}, fairtrial look {id}",
-        "stopped": f"fairtrial look {id}",
-        "mature": f"fairtrial readout {id}",
-        "readout": f"fairtrial decide {id} --ship (or --do-not-ship, --repeat, --defer) --reason WHY --as DECIDER",
-        "invalid": f"mend the cause; fairtrial decide {id} --repeat --reason WHY --as DECIDER",
-    }.get(dossier.experiment.state.value)
-    return [] if command is None else [f"Next: {command}"]
+        "in_review": f"fairtrial review {id} --approve --as {dossier.experiment.reviewer}",
+    } | _NEXT[dossier.experiment.kind]
+    command = commands.get(state)
+    return [] if command is None else [f"Next: {command.format(id=id)}"]
+
+
+_SIGN_A_RUNG: Final = (
+    "fairtrial decide {id} --approve (or --reject, --request-changes) --reason WHY --as DECIDER"
+)
+_NEXT: Final = {
+    "ab": {
+        "registered": "fairtrial assign {id} UNIT …, and fairtrial health {id} once units are exposed",
+        "running": "fairtrial health {id}, fairtrial look {id}",
+        "stopped": "fairtrial look {id}",
+        "mature": "fairtrial readout {id}",
+        "readout": "fairtrial decide {id} --ship (or --do-not-ship, --repeat, --defer) --reason WHY --as DECIDER",
+        "invalid": "mend the cause; fairtrial decide {id} --repeat --reason WHY --as DECIDER",
+    },
+    "shadow": {
+        "registered": "fairtrial shadow check {id}",
+        "running": "fairtrial shadow check {id}, fairtrial shadow readout {id}",
+        "stopped": "fairtrial shadow readout {id}",
+        "mature": "fairtrial shadow readout {id}",
+        "readout": _SIGN_A_RUNG,
+        "invalid": "mend the cause; fairtrial clone {id}",
+    },
+    "canary": {
+        "registered": "fairtrial ladder advance ROL --entry {id} --reason WHY",
+        "running": "fairtrial canary status {id}, fairtrial canary step {id}",
+        "readout": _SIGN_A_RUNG,
+        "invalid": "mend the cause; fairtrial clone {id}",
+    },
+}
+"""What comes next in each state, by the kind of the entry."""
 
 
 def _simulated(registry: Registry) -> str:

@@ -139,9 +139,9 @@ def uses_of(plans: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Use, ...]
 
 
 def _named(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every metric version that a plan names, and as what."""
+    """Every metric version that a plan names, and as what. A shadow names none: what decides there is a measure of pairs."""
     primary = plan.get("primary")
-    if primary:
+    if primary and "metric" in primary:
         yield _reference(primary), "primary"
     for guardrail in plan.get("guardrails") or ():
         yield _reference(guardrail), str(guardrail.get("role", "guardrail")).replace("-", " ")

@@ -260,3 +260,30 @@ def test_a_worker_finds_of_a_canary_when_its_next_check_is_due(at: Any, fairtria
     assert all(state == "done" for _, _, state, _ in kinds), kinds
     checks = fairtrial("canary status CAN-0002 --json").document["checks"]
     assert checks
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list",
+        "list --json",
+        "show SHD-0001",
+        "show CAN-0002",
+        "show CAN-0002 --json",
+        "review SHD-0001 --as ola",
+        "metric list",
+        "audit verify",
+        "audit export",
+    ],
+)
+def test_what_lists_experiments_knows_the_other_kinds(at: Any, line: str) -> None:
+    life = at("climbing")
+    assert life.ok(line).out
+
+
+def test_a_registered_shadow_or_canary_can_be_withdrawn_before_it_begins(at: Any, fairtrial: Any) -> None:
+    life = at("registered")
+    life.ok("withdraw SHD-0001 --as mira --reason", REASON)
+    life.ok("register canary.yaml --reviewer ola --as mira")
+    life.ok("review CAN-0002 --approve --as ola")
+    life.ok("withdraw CAN-0002 --as mira --reason", REASON)
