@@ -12,8 +12,9 @@ from app.screens.experiment import experiment_page
 from app.screens.experiments import experiments_page
 from app.screens.help import help_page
 from app.screens.home import home_page
+from app.screens.ladder import ladder_page
 from app.screens.metrics import metrics_page
-from app.screens.places import ladder_page, monitors_page
+from app.screens.places import monitors_page
 from app.screens.register import register_page
 from app.screens.shadow import shadow_page
 from app.screens.sources import sources_page

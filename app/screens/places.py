@@ -9,19 +9,6 @@ from app.screens.pieces import empty, way_to_page
 
 
 @page
-def ladder_page(_: Here) -> None:
-    """Where a model climbs from shadow to everybody."""
-    st.title("Ladder")
-    empty(
-        "No model is on the ladder.",
-        "Here will be each model's rung (shadow, canary, A/B, promoted), what the next step waits for, and who moved it on "
-        "which evidence. Rolling back will need a reason and nothing else.",
-        "A promoted rung will rest on a released readout: register the A/B experiment now.",
-    )
-    way_to_page("register", "Register an experiment")
-
-
-@page
 def monitors_page(_: Here) -> None:
     """Where served models are watched."""
     st.title("Monitors")

@@ -1,0 +1,1 @@
+"""What the ladder shows, as plain values."""
