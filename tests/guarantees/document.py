@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from tests.guarantees import canary
 from tests.guarantees.cases import ASYMPTOTIC, Section
 from tests.guarantees.measuring import Share
 from tests.guarantees.requests_per_user import FEWEST_EFFECTIVE
@@ -28,6 +29,7 @@ def document(found: Guarantees, command: str) -> str:
     if found.by_user:
         parts.append(_by_user(found))
     parts += shadow_parts(found.shadow)
+    parts.append(canary.section(found.canary))
     return "\n\n".join(wrapped(part) for part in (*parts, ASOS)) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from tests.guarantees import canary
 from tests.guarantees.cases import (
     ONE_SIDED,
     SHIPS,
@@ -24,6 +25,9 @@ from tests.guarantees.walking import walk
 
 HABITS_PART = 0.4
 """Of the replays, for habits of many looks; the allocation checks, whose errors are a fiftieth of a rule's, take all."""
+
+CANARY_PART = 0.1
+"""Of the replays, for canaries, of which each is a walk of its own through steps and checks."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Guarantees:
     practices: tuple[Practice, ...]
     by_user: tuple[ByUser, ...]
     shadow: ShadowGate
+    canary: canary.Measured
 
     @property
     def broken(self) -> list[str]:
@@ -80,6 +85,7 @@ class Guarantees:
             found.append(f"stage-wise interval after non-binding futility: {percent(counted)}, bound 90 %")
         found += [one.name for one in self.practices if one.offered and not one.share.kept]
         found += [f"{one.name}: {percent(one.share)}" for one in self.shadow.broken]
+        found += self.canary.broken
         found += [
             f"{one.metric}, {one.law}, {one.users:,} users: {percent(one.by_user)}"
             for one in self.by_user
@@ -127,6 +133,8 @@ def measured(sizes: Sizes, progress: Progress = lambda _: None) -> Guarantees:
     by_user = tuple(coverages(sizes.by_user, sizes.seed)) if sizes.by_user else ()
     progress("Shadows")
     shadow = shadow_gate(sizes.replays, sizes.walked, sizes.seed)
+    progress("Canaries")
+    canaries = canary.measured(round(CANARY_PART * sizes.replays), sizes.walked, sizes.seed)
     return Guarantees(
         sizes,
         tuple(errors),
@@ -137,6 +145,7 @@ def measured(sizes: Sizes, progress: Progress = lambda _: None) -> Guarantees:
         habits,
         by_user,
         shadow,
+        canaries,
     )
 
 
