@@ -140,12 +140,13 @@ def take(
     notice_start(registry, canary, sources)
     dossier = show(registry, canary)
     design, plan = locked_canary(dossier)
-    steps = steps_of(registry, canary)
+    steps, sealed = steps_of(registry, canary), sealed_checks(registry, dossier)
+    if steps.begun:
+        refuse_unless_awaiting(registry, actor, dossier, design.check_count)
+    if sealed and sealed[-1].verdict.code != "CONTINUE":  # sealed by a process that died before its release
+        return _released(registry, canary, sealed[-1])
     _refuse_without_a_step(registry, actor, canary, steps)
     refuse_unless_awaiting(registry, actor, dossier, design.check_count)
-    sealed = sealed_checks(registry, dossier)
-    if sealed and sealed[-1].verdict.code != "CONTINUE":
-        return _released(registry, canary, sealed[-1])
     past = tuple(as_past(check) for check in sealed)
     status, _ = check_status(design, sources, outcomes, steps_begun=steps.begun, past=past)
     if not status.due or status.at is None:

@@ -274,6 +274,27 @@ def test_no_check_is_taken_while_the_rollout_is_paused(
         one.take()
 
 
+def test_a_check_that_ended_the_canary_is_released_though_its_process_died_and_the_rollout_is_paused(
+    people: Registry, clock: SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Canary(Truth()).design_text + "breach: pause\n"
+    one = rung(people, clock, tmp_path, Truth(worse=0.3), text)
+
+    def died(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("registry.canarying.release", died)
+    with pytest.raises(KeyboardInterrupt):
+        one.take()
+    monkeypatch.undo()
+    assert one.state is RolloutState.PAUSED
+    assert store.show(people, one.id).experiment.state is State.STOPPED
+    assert one.take().verdict.call == "BREACH"
+    assert store.show(people, one.id).experiment.state is State.READOUT
+    with pytest.raises(Refused, match="is Readout ready"):
+        one.take()
+
+
 def test_a_step_whose_answer_never_came_is_rolled_back_where_its_plan_says_so(
     people: Registry, clock: SimulatedClock, tmp_path: Path
 ) -> None:
