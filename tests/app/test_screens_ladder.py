@@ -16,11 +16,14 @@ from streamlit.testing.v1 import AppTest
 from app.cli.session import open_workspace_registry
 from app.identity import ACT_AS
 from app.settings import load_settings
+from app.worker import Worker
 from registry import ladder
+from registry.ladder import RolloutState
 from registry.records import Verdict
+from registry.store import show
 from tests.app.browsing import served_to_this_machine
-from tests.app.experiment_page.page import off, words
-from tests.app.ladder_life import REASON, LadderLife
+from tests.app.experiment_page.page import off, press, words
+from tests.app.ladder_life import REASON, ROLLOUT, LadderLife
 from tests.app.life import quietly
 from tests.app.samples import ship
 from tests.experiments.canary_logs import Truth
@@ -150,6 +153,11 @@ def visit(id: str = ROL, person: str = "mira", **query: str) -> AppTest:
     return page
 
 
+def everywhere(page: AppTest) -> str:
+    """The words of the page and of the dialog that stands before it."""
+    return "\n".join(one.proto.body for one in page.get("html"))
+
+
 def labels(page: AppTest, *, on: bool) -> set[str]:
     return {one.label for one in page.button if one.disabled is not on}
 
@@ -201,3 +209,169 @@ def test_the_gates_stand_in_their_order_with_approval_last(at: Any) -> None:
     assert "closed until the check that is due is taken and sealed" in said
     assert "No sealed check of CAN-0002 says that step 1 may advance" in said
     assert off(visit(), "Advance").startswith("No sealed check")
+
+
+def test_a_due_check_is_taken_by_the_worker_and_the_step_asked_for_and_signed(at: Any) -> None:
+    folder = at("climbing")
+    assert off(visit(person="dan"), "Take the check").startswith("only the owner (mira)")
+    assert off(visit(), "Take the check").startswith("nobody has asked the logs yet")
+    press(visit(), "Ask the logs")
+    Worker(folder).run(once=True)
+    page = visit()
+    assert "Check 1 of at most" in words(page)
+    for _ in range(3):
+        if "Take the check" not in labels(page, on=True):
+            break
+        press(page, "Take the check")
+        Worker(folder).run(once=True)
+        press(visit(), "Ask the logs")
+        Worker(folder).run(once=True)
+        page = visit()
+    assert "Guardrails at check" in words(page)
+    assert "Within margin" in words(page)
+    page.text_area(key="ladder.advance.reason").set_value("short")
+    press(page, "Ask for this step")
+    assert "The reason has 5 characters" in words(page)
+    assert rollout().waiting is None
+    page.text_area(key="ladder.advance.reason").set_value(REASON)
+    press(page, "Ask for this step")
+    assert rollout().waiting is not None
+    assert off(visit(person="oncall"), "Approve").startswith("Only a decider who is neither owner")
+    page = visit(person="dan")
+    page.text_area(key="ladder.sign.reason").set_value(REASON)
+    press(page, "Approve")
+    assert (rollout().rollout.step, float(rollout().route.share)) == (2, 0.2)
+    assert "candidate for 0.2 of all units" in words(visit(person="ola"))
+
+
+def test_what_was_asked_for_can_be_rejected_by_a_decider_and_taken_back_by_whoever_asked(at: Any) -> None:
+    at("asked")
+    assert off(visit(person="mira"), "Approve").startswith("Only a decider")
+    assert "Take it back" in labels(visit(person="mira"), on=True)
+    page = visit(person="dan")
+    page.text_area(key="ladder.sign.reason").set_value(REASON)
+    press(page, "Reject")
+    found = rollout()
+    assert found.waiting is None
+    assert found.rollout.step == 1
+    assert found.transitions[-1].status == "rejected"
+    assert "(rejected)" in words(visit())
+
+
+def test_rolling_back_shows_what_will_change_and_needs_a_reason_alone(at: Any) -> None:
+    at("climbing")
+    page = press(visit(person="oncall"), BACK)
+    said = everywhere(page)
+    assert "This will change:" in said
+    assert "Alias candidate: v4 → none." in said
+    assert "CAN-0002, which runs the rung, is ended." in said
+    press(page, f"{BACK} now")
+    assert "The reason has 0 characters" in page.error[0].value
+    assert rollout().rollout.state is RolloutState.CANARY
+    page.text_area(key="ladder.back.reason").set_value("Errors rise since noon.")
+    press(page, f"{BACK} now")
+    assert rollout().rollout.state is RolloutState.ROLLED_BACK
+    said = words(visit())
+    assert "Errors rise since noon." in said
+    assert "candidate: v4 → none" in said
+
+
+def test_a_promoted_candidate_is_rolled_back_to_the_champion_of_before(at: Any) -> None:
+    at("promoted")
+    page = press(visit(), BACK)
+    assert "Alias champion: v4 → v3." in everywhere(page)
+    page.text_area(key="ladder.back.reason").set_value("Errors rise since noon.")
+    press(page, f"{BACK} now")
+    assert rollout().route.version == "v3"
+
+
+def test_a_pause_is_ended_by_the_owner(at: Any) -> None:
+    at("climbing")
+    page = press(visit(person="oncall"), "Pause")
+    page.text_area(key="ladder.pause.reason").set_value("An incident elsewhere.")
+    press(page, "Pause now")
+    assert rollout().rollout.state is RolloutState.PAUSED
+    assert off(visit(), "Take the check").startswith("ROL-0001 is paused")
+    assert off(visit(person="oncall"), "Resume").startswith("Only the owner, the model owner or a decider")
+    page = visit()
+    page.text_area(key="ladder.resume.reason").set_value(REASON)
+    press(page, "Resume")
+    assert rollout().rollout.state is RolloutState.CANARY
+
+
+def test_no_number_of_a_guardrail_is_shown_before_its_check_is_sealed(at: Any) -> None:
+    at("climbing")
+    for id in (ROL, CAN):
+        said = words(visit(id))
+        assert "closed until a check is sealed" in said
+        assert "Not ruled out from" not in said
+        assert "CI" not in said
+    at("breached")
+    assert "Beyond margin" in words(visit())
+    assert "rolled back" in words(visit()).casefold()
+
+
+def test_a_sealed_check_is_shown_and_that_it_was_read_is_recorded_once(at: Any) -> None:
+    at("checked")
+    page = visit(CAN, "dan")
+    said = words(page)
+    assert "may advance" in said.casefold()
+    assert "SHA-256 of this check" in said
+    assert len(page.get("download_button")) == 5
+    page.run()
+    with open_workspace_registry(load_settings()) as registry:
+        read = [one for one in show(registry, CAN).history if one.actor == "dan" and "read" in one.action]
+    assert len(read) == 1
+
+
+def test_a_canary_that_passed_is_signed_off_and_the_a_b_opened(at: Any) -> None:
+    at("passed")
+    assert off(visit(CAN, "mira"), "Sign it").startswith("only a decider")
+    page = visit(CAN, "dan")
+    page.radio(key="canary.choice").set_value("approve")
+    page.text_area(key="canary.reason").set_value(REASON)
+    press(page, "Sign it")
+    assert "Signed by" in words(visit(CAN, "ola"))
+    assert off(visit(person="ola"), "Open the A/B draft").startswith("Only the owner")
+    press(visit(), "Open the A/B draft")
+    assert rollout().rollout.ab == "EXP-0003"
+    assert "EXP-0003" in words(visit())
+
+
+def test_what_was_predicted_is_shown_beside_what_was_found_after_the_release(at: Any) -> None:
+    at("ab")
+    assert "Predicted against realised" not in words(visit())
+    at("promoted")
+    page = press(visit(person="dan"), "Show it: the reading is recorded")
+    assert "A/B inside it" in words(page)
+    assert "SHD-0001" in words(page)
+
+
+def test_a_new_rollout_says_all_its_problems_and_what_it_means_before_it_begins(at: Any) -> None:
+    at("registered")
+    assert "No model is on the ladder" in words(visit("", "ola"))
+    assert "Begin a rollout" in labels(visit("", "ola"), on=False)
+    page = visit("", new="1")
+    assert "v4 is to replace v3 of router" in words(page)
+    page.text_area(key="ladder.new.text").set_value("model: router\nrungs: {}\ntitel: x\n").run()
+    said = words(page)
+    assert "titel" in said
+    assert "risk_budget" in said
+    assert "Begin the rollout" in labels(page, on=False)
+    page.text_area(key="ladder.new.text").set_value(ROLLOUT).run()
+    press(page, "Begin the rollout")
+    assert rollout().rollout.state is RolloutState.PLANNED
+    page = visit("")
+    assert ROL in words(page)
+    assert "Open rollout" in words(page)
+    page = visit("", new="1")
+    page.text_area(key="ladder.new.text").set_value(ROLLOUT).run()
+    press(page, "Begin the rollout")
+    assert "ROL-0001 of router is open" in words(page).replace("\\", "")
+
+
+@pytest.mark.parametrize("id", ["ROL-0009", "CAN-0009", "CAN-0001", "xyz", "ROL-0001<b>"])
+def test_an_address_that_names_nothing_says_so(at: Any, id: str) -> None:
+    at("planned")
+    page = visit(id)
+    assert "Nothing was changed." in page.error[0].value
