@@ -84,9 +84,13 @@ def numbers_of(status: ShadowStatusFound) -> tuple[tuple[str, str], ...]:
     return tuple(numbers)
 
 
-def progress_words(status: ShadowStatusFound) -> tuple[float, str]:
-    """How far the look's information has come, of what it needs; a fraction, and the sentence that says it."""
-    said = f"{count(status.units)} of {count(status.planned_units)} planned users or requests have a labelled pair."
+def progress_words(status: ShadowStatusFound, unit: str) -> tuple[float, str]:
+    """How far the look's information has come, of what it needs; a fraction, and the sentence that says it.
+
+    Args:
+        unit: what is independent, as the design names it.
+    """
+    said = f"{count(status.units)} of {count(status.planned_units)} planned {unit}s have a labelled pair."
     if status.look_due:
         return 1.0, f"{said} Look {status.k} is due."
     if status.look_expected is not None:

@@ -206,7 +206,9 @@ def _reviewers(opened: OpenedShadow, book: Casebook, reviews: tuple[CaseReview, 
         why = f"{len(finished)} of the {ENOUGH} people needed have finished."
     elif here.me.id != opened.current.owner and here.me.id not in finished:
         why = f"for the owner ({opened.current.owner}), and for whoever has finished."
-    marks.words("It ends the review for everybody: who has not finished by then is left out.", muted=True)
+    marks.words(
+        "Opening it ends the review for everybody: who has not finished by then is left out.", muted=True
+    )
     if button("Open which model said what", "shadow.unblind", opened.revision, why_not=why) is not None:
         attempt(
             lambda: unblind(here.registry, here.me.id, opened.id), "Opened: the models have their names now."

@@ -48,7 +48,11 @@ def listing(here: Here) -> None:
         go_to(chosen)
     words = words_of(here.registry, found)
     rows = [_row(here, one, words[one.id]) for one in found]
-    table(rows, f"{len(rows)} shadows with state, owner, health and what comes next.", links="Shadow")
+    table(
+        rows,
+        f"{len(rows)} shadows with state, health, what comes next, and the verdict once it is released.",
+        links="Shadow",
+    )
 
 
 def _new(here: Here) -> None:
@@ -66,14 +70,11 @@ def _row(here: Here, one: Experiment, words: str) -> dict[str, object]:
         "Shadow": one.id,
         "Title": one.title,
         "State": words,
-        "Owner": one.owner,
-        "Health": "",
-        "Next look": "",
+        "Now": "",
         "Verdict": one.verdict.value if released and one.verdict else "",
-        "Labels": ", ".join(label.value for label in one.labels),
     }
     if one.state in _AWAITING:
         standing = standing_of(here.registry, one.id)
-        row["Health"] = str(health_reading(standing))
-        row["Next look"] = next_look(show(here.registry, one.id), standing)
+        coming = next_look(show(here.registry, one.id), standing)
+        row["Now"] = f"Health: {health_reading(standing).words}. Next look: {coming}"
     return row

@@ -91,7 +91,7 @@ def _progress(opened: OpenedShadow) -> None:
     if opened.standing.status is None:
         marks.words("Not known yet: it comes with the first check.")
     else:
-        marks.bar(*progress_words(opened.standing.status))
+        marks.bar(*progress_words(opened.standing.status, opened.unit))
     _run_look(opened)
 
 

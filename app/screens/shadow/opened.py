@@ -50,6 +50,11 @@ class OpenedShadow:
         return self.entry.id
 
     @property
+    def unit(self) -> str:
+        """What is independent, as the design names it."""
+        return "unit" if self.design is None else self.design.written.unit
+
+    @property
     def revision(self) -> int:
         return self.entry.revision
 

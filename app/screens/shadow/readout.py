@@ -68,7 +68,7 @@ def _not_yet(opened: OpenedShadow) -> None:
         return
     marks.words(f"Next look: {next_look(opened.dossier, opened.standing)}.")
     if opened.standing.status is not None:
-        marks.bar(*progress_words(opened.standing.status))
+        marks.bar(*progress_words(opened.standing.status, opened.unit))
     why = why_no_look(opened.dossier, opened.standing)
     marks.words(f"What is missing: {why}" if why else "The look is due: its owner may run it under Live.")
 
