@@ -7,6 +7,7 @@ evidence, bit for bit, whatever the order of the rows and the number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -75,14 +76,30 @@ class UnitSums:
     def candidate_less_champion(self) -> ClusterMoments:
         """Per-unit sums of candidate − champion, and of the pairs."""
         if "difference" in self.names:
-            return self.weighted(difference=1)
-        return self.weighted(candidate=1, champion=-1)
+            return self._moments({"difference": 1})
+        differ = (
+            {"candidate": 1, "champion": 1, "both": -2}
+            if "both" in self.names
+            else {"agreeing": -1, self.names[-1]: 1}
+        )
+        return self._moments({"candidate": 1, "champion": -1}, differ)
 
     def weighted(self, **weights: int) -> ClusterMoments:
         """Per-unit sums of a weighted number, ``candidate=1, champion=-1``, and of the pairs."""
-        k = len(self.names)
-        along = tuple(weights.get(name, 0) for name in self.names)
-        return ClusterMoments.of_comoments(self.comoments, difference=along, pairs=(0,) * (k - 1) + (1,))
+        return self._moments(weights)
+
+    def _moments(self, weights: Mapping[str, int], differ: Mapping[str, int] | None = None) -> ClusterMoments:
+        """``differ`` counts the pairs on which one model alone has it, which a test of shares must not do without."""
+
+        def in_order(one: Mapping[str, int]) -> tuple[int, ...]:
+            return tuple(one.get(name, 0) for name in self.names)
+
+        return ClusterMoments.of_comoments(
+            self.comoments,
+            difference=in_order(weights),
+            pairs=in_order({self.names[-1]: 1}),
+            discordant=None if differ is None else in_order(differ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

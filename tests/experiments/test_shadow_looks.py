@@ -261,7 +261,8 @@ def test_an_always_valid_shadow_looks_at_every_step_and_may_stop_at_any() -> Non
     assert "confidence sequence" in last.boundary
     assert last.points[-1].p_value is not None
     assert last.points[-1].p_value < 0.025
-    assert every[-1].look.information < 1
+    assert every[-1].look.decision == "STOP FOR EFFICACY"
+    assert every[-1].look.k < every[-1].look.of
 
 
 def test_an_always_valid_shadow_of_equal_models_goes_on() -> None:

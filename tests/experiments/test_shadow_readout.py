@@ -435,3 +435,18 @@ def test_the_machine_form_comes_back_and_a_changed_one_is_refused(
         ShadowReadout.of_document(document)
     with pytest.raises(ValueError, match=r"this version reads shadow-readout/1"):
         ShadowReadout.of_document({**json.loads(readout.canonical()), "schema": "readout/1"})
+
+
+def test_models_that_never_differ_rule_no_margin_out_that_so_few_pairs_could_not() -> None:
+    few = {"primary": {"margin": 0.004}, "minimum_labels": 100, "size": {"requests_per_unit": 1}}
+    lab = laboratory(few, traffic=Traffic(requests=200, users=200, errors=(0.0, 0.0)))
+    answers = lab.frames["predictions"]
+    champion = answers[answers["model"] == "v3"].set_index("request")
+    for column in ("prediction", "score"):
+        answers.loc[answers["model"] == "v4", column] = champion[column].to_numpy()
+    found = lab.readout()
+    assert found.quality is not None
+    assert found.quality.candidate_only == found.quality.champion_only == 0
+    assert found.primary is not None
+    assert found.primary.state == "margin not ruled out"
+    assert found.verdict.code == "INCONCLUSIVE"
