@@ -448,5 +448,5 @@ def test_models_that_never_differ_rule_no_margin_out_that_so_few_pairs_could_not
     assert found.quality is not None
     assert found.quality.candidate_only == found.quality.champion_only == 0
     assert found.primary is not None
-    assert found.primary.state == "margin not ruled out"
+    assert found.primary.state == "Margin not ruled out"
     assert found.verdict.code == "INCONCLUSIVE"
