@@ -6,7 +6,7 @@ stands, in counts, in declared times and in what was sealed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -84,7 +84,8 @@ def canary_gates(canary: CanaryStanding, now: datetime) -> Iterator[Gate]:
             )
         )
         yield Gate("Health", not failed, said)
-        yield _sample(check.steps[-1].arms, step.minimum_units)
+        own = next(one for one in check.steps if one.step == step.number)
+        yield _sample([arm.analysed for arm in own.arms], step.minimum_units)
     held = canary.steps.begun[-1] + timedelta(seconds=step.hold)
     left = held - now
     yield Gate(
@@ -97,8 +98,7 @@ def canary_gates(canary: CanaryStanding, now: datetime) -> Iterator[Gate]:
     yield _guardrails(canary)
 
 
-def _sample(arms: object, least: int) -> Gate:
-    analysed = [arm.analysed for arm in arms]  # type: ignore[attr-defined]
+def _sample(analysed: Sequence[int], least: int) -> Gate:
     fewest = min(analysed, default=0)
     return Gate(
         "Sample", fewest >= least, f"{count(fewest)} users in the smaller arm of at least {count(least)}."
@@ -109,10 +109,7 @@ def _sample_so_far(canary: CanaryStanding) -> Gate:
     standing = canary.findings.standing
     if standing is None:
         return Gate("Sample", False, "not counted yet: ask the logs.")
-    fewest, least = min(standing.enrolled, default=0), min(standing.planned, default=0)
-    return Gate(
-        "Sample", fewest >= least, f"{count(fewest)} users in the smaller arm of at least {count(least)}."
-    )
+    return _sample(standing.enrolled, min(standing.planned, default=0))
 
 
 def _guardrails(canary: CanaryStanding) -> Gate:

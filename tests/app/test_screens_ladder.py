@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 from app.cli.session import open_workspace_registry
 from app.identity import ACT_AS
 from app.settings import load_settings
+from app.views_ladder.gates import gates_of
+from app.views_ladder.opened import ladder_view
 from app.worker import Worker
 from registry import ladder
 from registry.ladder import RolloutState
@@ -209,6 +211,14 @@ def test_the_gates_stand_in_their_order_with_approval_last(at: Any) -> None:
     assert "closed until the check that is due is taken and sealed" in said
     assert "No sealed check of CAN-0002 says that step 1 may advance" in said
     assert off(visit(), "Advance").startswith("No sealed check")
+
+
+def test_the_gates_of_a_step_that_may_advance_are_passed_but_for_the_approval(at: Any) -> None:
+    at("checked")
+    with open_workspace_registry(load_settings()) as registry:
+        gates = {one.name: one for one in gates_of(ladder_view(registry, "mira", ROL))}
+    assert [name for name, gate in gates.items() if not gate.passed] == ["Approval"]
+    assert "of at least 100" in gates["Sample"].words
 
 
 def test_a_due_check_is_taken_by_the_worker_and_the_step_asked_for_and_signed(at: Any) -> None:

@@ -10,12 +10,13 @@ from app.screens.pieces import address
 from app.views_ladder.rungs import RungLine
 
 _RULES = """
-.ft-rungs { display: flex; flex-wrap: wrap; gap: .5rem; list-style: none; margin: .4rem 0; padding: 0; }
-.ft .ft-rungs li { flex: 1 1 10rem; max-width: none; border: 1.5px solid var(--ft-grid); border-radius: .5rem; padding: .5rem .75rem; }
+.ft ol.ft-rungs { display: flex; flex-wrap: wrap; gap: .5rem; list-style: none; margin: .4rem 0; padding: 0; }
+.ft .ft-rungs li { flex: 1 1 10rem; max-width: none; margin: 0;
+  border: 1.5px solid var(--ft-grid); border-radius: .5rem; padding: .5rem .75rem; }
 .ft .ft-rungs li[aria-current] { border: 3px solid var(--tone); }
 .ft-rungs b { display: block; }
 .ft-rungs small { color: var(--ft-muted); display: block; }
-.ft-rungs a { color: var(--ft-blue); }
+.ft-rungs a { color: var(--ft-blue); white-space: nowrap; }
 """
 
 
