@@ -23,8 +23,6 @@ PACK: Final = 4_611_686_018_427_387_904
 """2**62: two moments in one number, so that of requests at the same moment the same one is first on every thread."""
 FIELD: Final = 21
 """Bits of a packed counter; three fill a number."""
-PAIRS_AT_ONCE: Final = 2_500_000
-"""Of how many pairs the users are grouped in one go; more are taken by parts of the users."""
 
 
 class Cells:
@@ -33,11 +31,10 @@ class Cells:
     Args:
         quantities: what is added up.
         order: whether the order of a user's requests is to be told.
-        pairs: how many there are, about.
     """
 
     def __init__(
-        self, reading: ShadowReading, among: Among, quantities: Sequence[Quantity], *, order: bool, pairs: int
+        self, reading: ShadowReading, among: Among, quantities: Sequence[Quantity], *, order: bool
     ) -> None:
         self.reading, self.among = reading, among
         self.quantities = tuple(quantities)
@@ -46,10 +43,10 @@ class Cells:
         present = dict.fromkeys(self._present(one) for one in self.quantities)
         self.present = {condition: f"has{place}" for place, condition in enumerate(present)}
         packed = among.by_user
-        for step in self._steps(packed=packed, pairs=pairs):
+        for step in self._steps(packed=packed):
             reading.engine.run(step)
         if packed and self._overflown():
-            for step in self._steps(packed=False, pairs=pairs):
+            for step in self._steps(packed=False):
                 reading.engine.run(step)
 
     def _present(self, quantity: Quantity) -> str:
@@ -86,7 +83,7 @@ class Cells:
                         found[f"p{index}_{place}_{place}"] = f"CASE WHEN {present} THEN {square} END"
         return found
 
-    def _steps(self, *, packed: bool, pairs: int) -> list[Step]:
+    def _steps(self, *, packed: bool) -> list[Step]:
         keys = [
             *(["unit"] if self.among.by_user else []),
             *(ident("attribute " + name) for name in self.attributes),
@@ -122,12 +119,12 @@ class Cells:
             f"SELECT *, {', '.join(said)} FROM (SELECT *, {self.among.paired} AS is_paired, {self.among.answered} AS is_answered, "
             f"{self.among.labelled} AS is_labelled FROM pairs WHERE {self.among.owned}"
         )
-        parts = -(-pairs // PAIRS_AT_ONCE) if self.among.by_user and pairs else 1
+        parts = self.reading.parts
         kept = "".join(f"{key}, " for key in keys)
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
         steps = []
         for part in range(parts):
-            of_part = f" AND hash(unit) % {parts} = {part}" if parts > 1 else ""
+            of_part = f" AND part = {part}" if parts > 1 else ""
             begin = "INSERT INTO cells" if part else "CREATE OR REPLACE TEMP TABLE cells AS"
             steps.append(
                 Step(

@@ -95,8 +95,8 @@ class ShadowTests:
         test = self.design.primary.test
         if table is not None and not self.design.by_user and test != "sequence":
             return TableDifference(table)
-        by_score = sums.name == "correctness" and test != "linearised"
-        return difference_of(sums, by_score=by_score)
+        counted = sums.name == "correctness"
+        return difference_of(sums, by_score=test == "obuchowski" or (counted and test != "linearised"))
 
 
 def difference_of(sums: UnitSums, *, by_score: bool) -> PairDifference:

@@ -123,6 +123,8 @@ def _expect_answers(columns: _Columns, prefix: str, answers: AnswerColumns) -> N
 def class_type(kinds: Iterable[str]) -> str:
     """How classes are compared: whole numbers, numbers or text, whichever holds all of them."""
     found = set(kinds)
+    if found <= {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "BOOLEAN"}:
+        return "INTEGER"
     if found <= INTEGERS | {"BOOLEAN"}:
         return "BIGINT"
     return "DOUBLE" if all(is_number(kind) for kind in found) else "VARCHAR"

@@ -292,10 +292,10 @@ def _primary(written: WrittenShadow) -> ShadowPrimary:
 def _default_test(written: WrittenShadow, measure: LossMeasure) -> Test:
     if written.stopping.rule == "always-valid":
         return "sequence"
-    if measure.name != "correctness":
-        return "linearised"
     if written.unit == "user":
         return "obuchowski"
+    if measure.name != "correctness":
+        return "linearised"
     one_look = written.primary.purpose == "superiority" and not written.stopping.sequential
     return "exact" if one_look else "tango"
 

@@ -60,7 +60,7 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> Pairi
     """
     among, failures = Among.of(reading.design, cut_off), _failures(reading)
     flow = _flow(reading, among)
-    return _pairing(_cells(reading, among, failures, flow), flow, cut_off, rows, failures)
+    return _pairing(_cells(reading, among, failures), flow, cut_off, rows, failures)
 
 
 def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidence:
@@ -71,7 +71,7 @@ def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidenc
     flow = _flow(reading, among)
     latencies = Latencies(reading, among) if said.has("latency_ms") else None
     thresholds = latencies.thresholds() if latencies is not None else ()
-    cells = _cells(reading, among, [*failures, *wanted, *(at.quantity for at in thresholds)], flow)
+    cells = _cells(reading, among, [*failures, *wanted, *(at.quantity for at in thresholds)])
     pairing = _pairing(cells, flow, cut_off, rows, failures)
     if not is_trusted(design, pairing):
         return ShadowEvidence(pairing, None)
@@ -88,8 +88,8 @@ def _flow(reading: ShadowReading, among: Among) -> Flow:
     return replace(found, units=int(reading.one(units_step(among))[0])) if among.by_user else found
 
 
-def _cells(reading: ShadowReading, among: Among, wanted: Sequence[Quantity], flow: Flow) -> Cells:
-    return Cells(reading, among, wanted, order=reading.timed, pairs=flow.both)
+def _cells(reading: ShadowReading, among: Among, wanted: Sequence[Quantity]) -> Cells:
+    return Cells(reading, among, wanted, order=reading.timed)
 
 
 def _pairing(

@@ -57,7 +57,7 @@ TESTS_OF_CORRECTNESS: Final[dict[str, frozenset[Test]]] = {
     "request": frozenset({"exact", "midp", "tango", "sequence"}),
     "user": frozenset({"obuchowski", "linearised", "sequence"}),
 }
-TESTS_OF_LOSSES: Final[frozenset[Test]] = frozenset({"linearised", "sequence"})
+TESTS_OF_LOSSES: Final[frozenset[Test]] = frozenset({"obuchowski", "linearised", "sequence"})
 
 Bound = Literal["at_most", "at_least", "worsening"]
 

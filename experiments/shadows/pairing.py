@@ -35,6 +35,7 @@ class Wanted:
         content: whether labels are read.
         grouped: requests were logged more than once, and are grouped first.
         requests: whether a pair keeps its request's id.
+        parts: into how many parts users are dealt, so that each can be grouped by itself.
     """
 
     said: tuple[str, ...]
@@ -42,6 +43,10 @@ class Wanted:
     content: bool
     grouped: bool = False
     requests: bool = False
+    parts: int = 1
+
+    def part(self, unit: str) -> str:
+        return "0" if self.parts == 1 else f"CAST(hash({unit}) % {self.parts} AS UTINYINT)"
 
     @property
     def levels(self) -> list[str]:
@@ -79,6 +84,7 @@ def long_pairs(champion: str, candidate: str, labels: str | None, wanted: Wanted
         "CASE WHEN candidate.request IS NULL OR champion.request IS NULL "
         "THEN coalesce(champion.request, candidate.request) END AS unmatched",
         f"{twice if wanted.grouped else 'FALSE'} AS duplicated",
+        f"{wanted.part('champion.unit')} AS part",
         *_inputs("champion.input", "candidate.input", wanted),
         *(f"{model}.{name} AS {model}_{name}" for model in MODELS for name in wanted.carried),
         *(f"champion.{column} AS {column}" for column in wanted.levels),
@@ -137,6 +143,7 @@ def wide_pairs(
         *(["logged_rows.request AS request"] if wanted.requests else []),
         "CAST(NULL AS VARCHAR) AS unmatched",
         f"{'logged > 1' if wanted.grouped else 'FALSE'} AS duplicated",
+        f"{wanted.part('unit')} AS part",
         *_inputs("champion_input", "candidate_input", wanted),
         *(f"{model}_{name}" for model in MODELS for name in wanted.carried),
         *wanted.levels,
@@ -152,11 +159,16 @@ def _with_labels(
 ) -> str:
     """The pairs with their label; without a labels log every pair has what it needs."""
     if labels is None:
-        found = ["0 AS labelled_us", *(["NULL AS label"] if wanted.content else [])]
+        found = ["CAST(0 AS TINYINT) AS labelled_us", *(["NULL AS label"] if wanted.content else [])]
     else:
         ctes = [*ctes, f"labels AS ({labels})"]
         joined += f" LEFT JOIN labels ON labels.request = {request}"
-        found = ["labels.labelled_us AS labelled_us", *(["labels.label AS label"] if wanted.content else [])]
+        found = ["labels.labelled_us AS labelled_us"]
+        if wanted.content:  # a look reads labels up to its end, so that when each of them came is no matter
+            found = [
+                "CASE WHEN labels.request IS NOT NULL THEN CAST(0 AS TINYINT) END AS labelled_us",
+                "labels.label AS label",
+            ]
     return f"WITH {', '.join(ctes)} SELECT {', '.join([*parts, *found])} FROM {joined}"
 
 

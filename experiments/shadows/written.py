@@ -78,8 +78,9 @@ class PrimaryLoss(Frozen):
     )
     test: Test | None = Field(
         default=None,
-        description="default: tango, or exact for superiority with one look, where the request is the unit; obuchowski for "
-        "correctness by user, linearised for every other measure, sequence in an always-valid design",
+        description="default: tango, or exact for superiority with one look, where the request is the unit; obuchowski by user, also "
+        "for losses, whose linearised interval is too short where users differ much in their requests; linearised for losses by "
+        "request; sequence in an always-valid design",
     )
     decimals: Count = Field(
         default=6, ge=0, le=9, description="to which scores, predictions and errors are kept and added up"

@@ -243,7 +243,7 @@ def test_a_text_that_resolves_to_something_else_is_refused_with_what_differs() -
         ({}, "obuchowski"),
         ({"unit": "request"}, "tango"),
         ({"unit": "request", "primary": {"purpose": "superiority", "margin": None, "reason": None}}, "exact"),
-        ({"primary": {"measure": "log_loss"}}, "linearised"),
+        ({"primary": {"measure": "log_loss"}}, "obuchowski"),
         ({"stopping": ALWAYS_VALID, "window": "1d"}, "sequence"),
         ({"unit": "request", "stopping": SEQUENTIAL}, "tango"),
     ],
