@@ -14,7 +14,6 @@ from experiments.designs.design import Measure
 from experiments.readouts.estimates import EVERYONE, Among, Asked, Estimator
 from experiments.readouts.readout import Comparison, Interval
 
-
 FEW_EFFECTIVE_UNITS = 100
 """Below it intervals of a ratio covered 90 to 94 % instead of 95 % (tests/analysis/test_cluster_coverage.py)."""
 

@@ -127,8 +127,8 @@ def superiority(measure: Measure, answer: Answer, alpha: float) -> PrimaryState:
 def treatment_levels(estimator: Estimator) -> dict[int, TreatmentLevel]:
     """The level of each treatment's primary.
 
-    Bonferroni and Dunnett give all the same level. Holm's step-down is kept dual to the intervals: a treatment rejected at its step is shown at that step's level, and from
-    the first that is not rejected on, all are shown at the level at which it failed.
+    Bonferroni and Dunnett give all the same level. Holm's step-down is kept dual to the intervals: a treatment rejected at its
+    step is shown at that step's level, and from the first that is not rejected on, all are shown at the level at which it failed.
     """
     design, measure = estimator.design, estimator.design.primary
     treatments = range(1, len(design.arms))

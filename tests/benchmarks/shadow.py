@@ -102,7 +102,8 @@ def write_logs(folder: Path, pairs: int) -> None:
                     CASE m WHEN 0 THEN 'v3' ELSE 'v4' END AS model, {said} AS prediction,
                     round(CASE WHEN ({said}) = 1 THEN 0.5 ELSE 0.0 END + (h % 4999) / 10000.0, 4) AS score,
                     round(exp(4 + (hash(i * 2 + m) % 2000) / 1000.0), 1) AS latency_ms, h % 1000 = 0 AS error,
-                    h % 5000 = 1 AS timeout, CAST(0.001 * (1 + h % 7) AS DOUBLE) AS cost, 'c' || lpad(CAST(u % 15 AS VARCHAR), 2, '0') AS country,
+                    h % 5000 = 1 AS timeout, CAST(0.001 * (1 + h % 7) AS DOUBLE) AS cost,
+                    'c' || lpad(CAST(u % 15 AS VARCHAR), 2, '0') AS country,
                     'p' || CAST(u % 5 AS VARCHAR) AS plan
                 FROM (SELECT range AS i, m, hash(range * 3 + m) AS h, hash(range) % {users} AS u,
                         CAST(hash(range * 5) % 5 < 2 AS INTEGER) AS truth FROM range({pairs}), (VALUES (0), (1)) AS models(m))

@@ -326,7 +326,5 @@ def test_every_problem_of_the_logs_is_told_at_once() -> None:
 def test_a_version_that_no_log_names_is_told_with_those_that_are_named() -> None:
     found = lab()
     found.source["logs"][0]["models"] = {"router-a": "v3", "router-b": "v5"}
-    with pytest.raises(
-        Invalid, match=r"'v4' is not a version that a log names. Allowed: v3, v5\."
-    ):
+    with pytest.raises(Invalid, match=r"'v4' is not a version that a log names. Allowed: v3, v5\."):
         found.readout()
