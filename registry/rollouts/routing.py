@@ -99,8 +99,6 @@ def _canary_ended(connection: Connection, entry: Experiment) -> str | None:
     """
     if entry.state in _GOES_ON:
         return None
-    if entry.stopped_by_hand:
-        return "was stopped by hand"
     last = next(iter(reversed(looks_of(connection, entry.id))), None)
     kept = last is not None and last.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
     if entry.state in _ENDED and kept:

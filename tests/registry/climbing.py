@@ -45,6 +45,8 @@ class Climb:
     made: int = field(default=0)
     person: str | None = None
     """Who does everything alone, in one-person mode."""
+    owner: str = "mira"
+    """Whose the entries are; the rollout is mira's."""
 
     def shadow(self, **changed: Any) -> str:
         return self.registered({"schema": "shadow/1", "sample": "1/5", **self._models(), **changed})
@@ -85,7 +87,7 @@ class Climb:
 
     def registered(self, material: dict[str, Any]) -> str:
         """Locked and with its first exposure, so that looks can be taken."""
-        owner = self.who("mira")
+        owner = self.who(self.owner)
         self.made += 1
         plan = Plan(material, {}, sha256_of(material), f"entry: {self.made}", f"Entry number {self.made}")
         id = lifecycle.create_draft(self.registry, owner, plan).id

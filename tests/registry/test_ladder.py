@@ -162,6 +162,37 @@ def test_an_owner_of_the_canary_past_or_present_does_not_sign_its_steps(climb: C
     assert ladder.approve(registry, "max", rollout, REASON).step == 2
 
 
+def test_neither_whose_rollout_model_or_entry_it_is_nor_who_asked_signs_a_step(climb: Climb) -> None:
+    registry = climb.registry
+    membership.grant_role(registry, "ada", "dan", Role.MODEL_OWNER)
+    membership.grant_role(registry, "ada", "mira", Role.DECIDER)
+    climb.owner = "max"
+    rollout = climb.in_canary(model_owner="dan")
+    climb.checked(climb.at(rollout).canary or "", 1, 1)
+    climb.advanced(rollout)
+    assert climb.at(rollout).step == 1, "mira owns the rollout"
+    membership.grant_role(registry, "ada", "max", Role.DECIDER)
+    for who in ("mira", "dan", "max"):
+        assert "Only a decider" in refused(lambda who=who: ladder.approve(registry, who, rollout, REASON))
+    assert ladder.approve(registry, "eve", rollout, REASON).step == 2
+
+
+def test_who_asked_for_a_step_does_not_sign_it_with_a_role_that_came_later(climb: Climb) -> None:
+    rollout = climb.in_canary()
+    climb.checked(climb.at(rollout).canary or "", 1, 1)
+    climb.advanced(rollout, actor="mod")
+    membership.grant_role(climb.registry, "ada", "mod", Role.DECIDER)
+    assert "Only a decider" in refused(lambda: ladder.approve(climb.registry, "mod", rollout, REASON))
+
+
+def test_only_named_deciders_sign_where_some_are_named(climb: Climb) -> None:
+    rollout = climb.in_canary(deciders=["eve"])
+    climb.checked(climb.at(rollout).canary or "", 1, 1)
+    climb.advanced(rollout)
+    assert "deciders: eve" in _when(lambda: ladder.approve(climb.registry, "dan", rollout, REASON))
+    assert ladder.approve(climb.registry, "eve", rollout, REASON).step == 2
+
+
 def test_what_a_step_rests_on_is_checked_again_when_it_is_signed(climb: Climb) -> None:
     rollout = climb.in_canary()
     canary = climb.at(rollout).canary or ""
@@ -420,12 +451,14 @@ def test_a_breach_does_what_the_plan_declares_in_the_act_that_seals_it(
     assert verify(climb.registry).ok
 
 
-@pytest.mark.parametrize("stage", ["in_canary", "in_ab"])
-def test_an_invalid_readout_pauses_at_once_and_is_not_resumed(climb: Climb, stage: str) -> None:
+@pytest.mark.parametrize(("stage", "action"), [("in_canary", "roll back"), ("in_ab", "nothing of the kind")])
+def test_an_invalid_readout_pauses_at_once_whatever_it_calls_for_and_is_not_resumed(
+    climb: Climb, stage: str, action: str
+) -> None:
     rollout = getattr(climb, stage)()
     entry = climb.at(rollout).entry or ""
     k = len(store.show(climb.registry, entry).looks) + 1
-    climb.ended(entry, Verdict.INVALID, k, action="pause")
+    climb.ended(entry, Verdict.INVALID, k, action=action)
     assert climb.at(rollout).state is RolloutState.PAUSED
     assert ladder.route(climb.registry, climb.model).split is None
     assert "never with the entry that ended" in _when(

@@ -274,6 +274,19 @@ def test_no_check_is_taken_while_the_rollout_is_paused(
         one.take()
 
 
+def test_a_step_that_is_resumed_began_when_it_began(
+    people: Registry, clock: SimulatedClock, tmp_path: Path
+) -> None:
+    one = rung(people, clock, tmp_path, Truth())
+    before = one.report().steps_begun
+    clock.advance(timedelta(minutes=5))
+    ladder.pause(people, "oncall", one.rollout, "An incident elsewhere.")
+    clock.advance(timedelta(minutes=5))
+    ladder.resume(people, "mira", one.rollout, REASON)
+    assert one.report().steps_begun == before
+    assert len(before) == 1
+
+
 def test_a_check_that_ended_the_canary_is_released_though_its_process_died_and_the_rollout_is_paused(
     people: Registry, clock: SimulatedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
