@@ -4,7 +4,7 @@ A user's requests of one kind are one *cell*; from the cells, which are far fewe
 users, overall and by level. Where the request is the unit there is nothing to add up before products are taken: a cell then
 holds sums and products over the requests of one kind.
 
-Conditions are counted three in one number, since what a group-by costs is its states: with half a million users sixty
+Conditions are counted several in one number, since what a group-by costs is its states: with half a million users sixty
 counters of their own would not fit beside the pairs.
 """
 
@@ -19,10 +19,9 @@ from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import Among, level_of
 
-PACK: Final = 4_611_686_018_427_387_904
-"""2**62: two moments in one number, so that of requests at the same moment the same one is first on every thread."""
-FIELD: Final = 21
-"""Bits of a packed counter; three fill a number."""
+LABELLED: Final = "is_labelled"
+FIELDS: Final = (12, 21, None)
+"""Bits of a packed counter, five or three of which fill a number; None where even these would not hold a user's requests."""
 
 
 class Cells:
@@ -30,24 +29,18 @@ class Cells:
 
     Args:
         quantities: what is added up.
-        order: whether the order of a user's requests is to be told.
     """
 
-    def __init__(
-        self, reading: ShadowReading, among: Among, quantities: Sequence[Quantity], *, order: bool
-    ) -> None:
+    def __init__(self, reading: ShadowReading, among: Among, quantities: Sequence[Quantity]) -> None:
         self.reading, self.among = reading, among
         self.quantities = tuple(quantities)
         self.attributes = reading.design.attributes
-        self.timed = order and among.by_user
-        present = dict.fromkeys(self._present(one) for one in self.quantities)
+        present = dict.fromkeys([LABELLED, *(self._present(one) for one in self.quantities)])
         self.present = {condition: f"has{place}" for place, condition in enumerate(present)}
-        packed = among.by_user
-        for step in self._steps(packed=packed):
-            reading.engine.run(step)
-        if packed and self._overflown():
-            for step in self._steps(packed=False):
-                reading.engine.run(step)
+        for bits in FIELDS if among.by_user else (None,):
+            reading.engine.run(self._step(bits))
+            if bits is None or self._largest() < 1 << bits:
+                break
 
     def _present(self, quantity: Quantity) -> str:
         """When a pair counts for a quantity."""
@@ -83,7 +76,7 @@ class Cells:
                         found[f"p{index}_{place}_{place}"] = f"CASE WHEN {present} THEN {square} END"
         return found
 
-    def _steps(self, *, packed: bool) -> list[Step]:
+    def _step(self, bits: int | None) -> Step:
         keys = [
             *(["unit"] if self.among.by_user else []),
             *(ident("attribute " + name) for name in self.attributes),
@@ -94,76 +87,58 @@ class Cells:
             *(f"sum({value}) AS {column}" for column, value in amounts.items()),
         ]
         taken = ["requests", *amounts]
-        if packed:
+        if bits is not None:
             names = list(counters)
-            for place in range(0, len(names), 3):
-                fields = [
-                    f"(CASE WHEN {counters[name]} THEN {1 << (FIELD * field)} ELSE 0 END)"
-                    for field, name in enumerate(names[place : place + 3])
+            for place in range(0, len(names), 63 // bits):
+                fields = list(enumerate(names[place : place + 63 // bits]))
+                terms = [
+                    f"CASE WHEN {counters[name]} THEN {1 << (bits * field)} ELSE 0 END"
+                    for field, name in fields
                 ]
-                grouped.append(f"CAST(sum({' + '.join(fields)}) AS BIGINT) AS packed{place}")
+                grouped.append(f"CAST(sum({' + '.join(terms)}) AS BIGINT) AS packed{place}")
                 taken += [
-                    f"(packed{place} >> {FIELD * field}) & {(1 << FIELD) - 1} AS {name}"
-                    for field, name in enumerate(names[place : place + 3])
+                    f"(packed{place} >> {bits * field}) & {(1 << bits) - 1} AS {name}"
+                    for field, name in fields
                 ]
         else:
             grouped += [
                 f"count(CASE WHEN {when} THEN 1 END) AS {column}" for column, when in counters.items()
             ]
             taken += list(counters)
-        if self.timed:
-            grouped += self._moments()
-            taken += ["first_packed", "last_packed", "first_by_candidate", "last_by_candidate", "timed"]
         said = [f"{condition} AS {name}" for condition, name in self.present.items()]
         inner = (
             f"SELECT *, {', '.join(said)} FROM (SELECT *, {self.among.paired} AS is_paired, {self.among.answered} AS is_answered, "
             f"{self.among.labelled} AS is_labelled FROM pairs WHERE {self.among.owned}"
         )
-        parts = self.reading.parts
         kept = "".join(f"{key}, " for key in keys)
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
-        steps = []
-        for part in range(parts):
-            of_part = f" AND part = {part}" if parts > 1 else ""
-            begin = "INSERT INTO cells" if part else "CREATE OR REPLACE TEMP TABLE cells AS"
-            steps.append(
-                Step(
-                    "cells",
-                    f"{begin} SELECT {kept}{', '.join(taken)} FROM (SELECT {kept}{', '.join(grouped)} FROM ({inner}{of_part}) AS "
-                    f"kinds) AS said{group}) AS grouped",
-                )
-            )
-        return steps
-
-    def _moments(self) -> list[str]:
-        both = f"CASE WHEN is_paired THEN CAST(at_us AS HUGEINT) * {PACK} + at_us + lag_us END"
-        candidate = "CASE WHEN is_paired THEN at_us + lag_us END"
-        return [
-            f"min({both}) AS first_packed",
-            f"max({both}) AS last_packed",
-            f"min({candidate}) AS first_by_candidate",
-            f"max({candidate}) AS last_by_candidate",
-            f"count({candidate}) AS timed",
-        ]
-
-    def _overflown(self) -> bool:
-        """Whether a cell holds more pairs than a field can count."""
-        largest = self.reading.one(Step("largest_cell", "SELECT max(requests) FROM cells"))[0]
-        return int(largest or 0) >= 1 << FIELD
-
-    def order(self) -> tuple[int, int] | None:
-        """Units with two pairs or more, and those whose first or last request is another one by the candidate's clock."""
-        if not self.timed:
-            return None
-        found = self.reading.one(
-            Step(
-                "order",
-                f"SELECT count(*), count(CASE WHEN c1 <> h1 % {PACK} OR c2 <> h2 % {PACK} THEN 1 END) FROM (SELECT unit, "
-                "min(first_packed) AS h1, max(last_packed) AS h2, min(first_by_candidate) AS c1, max(last_by_candidate) AS c2 "
-                "FROM cells GROUP BY unit HAVING sum(timed) > 1) AS by_unit",
-            )
+        return Step(
+            "cells",
+            f"CREATE OR REPLACE TEMP TABLE cells AS SELECT {kept}{', '.join(taken)} FROM (SELECT {kept}{', '.join(grouped)} "
+            f"FROM ({inner}) AS kinds) AS said{group}) AS grouped",
         )
-        return int(found[0]), int(found[1])
+
+    def _largest(self) -> int:
+        """Of the cells: how many pairs it holds."""
+        return int(self.reading.one(Step("largest_cell", "SELECT max(requests) FROM cells"))[0] or 0)
+
+    def units(self) -> int:
+        """Units with a labelled pair."""
+        labelled = f"n_{self.present[LABELLED]}"
+        if not self.among.by_user:
+            return int(self.reading.one(Step("units", f"SELECT sum({labelled}) FROM cells"))[0] or 0)
+        return int(
+            self.reading.one(Step("units", f"SELECT count(DISTINCT unit) FROM cells WHERE {labelled} > 0"))[0]
+        )
+
+    def places(self) -> dict[tuple[str, str], int]:
+        """Pairs of somebody by attribute and level."""
+        found = {}
+        for attribute in self.attributes:
+            sql = f"SELECT {level_of(attribute)} AS level, sum(requests) FROM cells GROUP BY level"
+            for level, n in self.reading.engine.run(Step("levels", sql)):
+                found[attribute, str(level)] = int(n)
+        return found
 
     def sums(self, wanted: Sequence[Quantity], segment: str | None = None) -> list[UnitSums]:
         """Exact sums and products over units of some quantities: overall, or at every level of an attribute."""

@@ -108,8 +108,8 @@ def latency_of(design: ShadowDesign, content: ContentEvidence) -> tuple[Percenti
 
 def agreement_of(content: ContentEvidence) -> Agreement | None:
     """How far the two models say the same; None where no log tells what they said."""
-    decisions, scores = content.quantity("decisions"), content.quantity("score")
-    if decisions is None and scores is None and content.quantity("answer") is None:
+    decisions, scores = content.quantity("decisions"), content.score_products
+    if decisions is None and not scores and content.quantity("answer") is None:
         return None
     bins = _score_bins(content)
     noise = None if content.noise is None else _noise(content.noise, classes=content.noise.scales[0] == 1)
@@ -252,18 +252,26 @@ def _kappa(decisions: UnitSums, content: ContentEvidence) -> Estimated:
 
 def _score_difference(content: ContentEvidence) -> Estimated | None:
     """Of scores, of a regression of its answers."""
-    for name in ("score", "answer"):
-        sums = content.quantity(name)
-        if sums is not None and sums.pairs:
-            result = at_one_look(difference_of(sums, by_score=False), plain())
-            return Estimated(
-                name=f"mean {name}, candidate − champion",
-                value=result.estimate,
-                interval=_interval(result.ci),
-                method=result.name,
-                not_computed=result.not_computed,
-            )
-    return None
+    answers = content.quantity("answer")
+    if answers is not None and answers.pairs:
+        result = at_one_look(difference_of(answers, by_score=False), plain())
+        return Estimated(
+            name="mean answer, candidate − champion",
+            value=result.estimate,
+            interval=_interval(result.ci),
+            method=result.name,
+            not_computed=result.not_computed,
+        )
+    if not content.score_products or content.score_products[0] == 0:
+        return None
+    n, x, y, *_ = content.score_products
+    return Estimated(
+        name="mean score, candidate − champion",
+        value=(y - x) / n / SQUARED_AT,
+        interval=None,
+        method="mean over pairs",
+        not_computed="shown without an interval",
+    )
 
 
 def _correlation(content: ContentEvidence) -> Estimated | None:

@@ -10,11 +10,11 @@ from experiments.logs.sql import Step, text
 from experiments.shadows.cells import sums_by_unit, unit_sums
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import AnswerCell, LevelPlaces, ScoreCell, UnitSums
-from experiments.shadows.pairing import BOTH
+from experiments.shadows.pairing import BOTH, CHAMPION_ONLY
 from experiments.shadows.percentiles import edges
 from experiments.shadows.quantities import Quantity, Said, label_positive
 from experiments.shadows.reading import ShadowReading
-from experiments.shadows.sums import Among, places
+from experiments.shadows.sums import Among
 
 BINS: Final = 10
 MOST_CLASSES: Final = 20
@@ -29,11 +29,13 @@ class Scored:
     """Both models' scores (of a regression its answers) as whole numbers, and the edges of their common bins.
 
     Attributes:
+        values: as they are, champion's first.
         edges: upper edges by the champion's deciles; the last bin is open above.
     """
 
     champion: str
     candidate: str
+    values: tuple[str, str]
     scale: int
     edges: tuple[int, ...]
 
@@ -52,26 +54,31 @@ def scored(reading: ShadowReading, among: Among) -> Scored | None:
     if design.task == "regression":
         if not said.has("prediction"):
             return None
-        columns = [f"CAST({model}_answer AS DOUBLE)" for model in ("champion", "candidate")]
+        columns = "CAST(champion_answer AS DOUBLE)", "CAST(candidate_answer AS DOUBLE)"
     elif said.has("score"):
-        columns = ["champion_score", "candidate_score"]
+        columns = "champion_score", "candidate_score"
     else:
         return None
     champion, candidate = (f"CAST(round({column} * {scale}) AS BIGINT)" for column in columns)
-    return Scored(champion, candidate, scale, edges(reading, champion, among.answered, BINS))
+    return Scored(champion, candidate, columns, scale, edges(reading, champion, among.answered, BINS))
 
 
-def score_cells(reading: ShadowReading, found: Scored, among: Among) -> tuple[ScoreCell, ...]:
-    """Answered pairs by the bins of both models."""
+def score_cells(
+    reading: ShadowReading, found: Scored, among: Among
+) -> tuple[tuple[ScoreCell, ...], tuple[int, ...]]:
+    """Answered pairs by the bins of both models; and over all of them their number, Σx, Σy, Σx², Σy² and Σxy."""
+    x, y = (f"CAST(round({value} * {SQUARED_AT}) AS BIGINT)" for value in found.values)
     rows = reading.engine.run(
         Step(
             "score_cells",
-            f"SELECT {found.bin_of(found.champion)} AS champion, {found.bin_of(found.candidate)} AS candidate, count(*) "
-            f"FROM pairs WHERE {among.answered} AND ({found.champion}) IS NOT NULL AND ({found.candidate}) IS NOT NULL "
-            "GROUP BY champion, candidate ORDER BY champion, candidate",
+            "SELECT champion, candidate, count(*), sum(x), sum(y), sum(CAST(x AS HUGEINT) * x), sum(CAST(y AS HUGEINT) * y), "
+            f"sum(CAST(x AS HUGEINT) * y) FROM (SELECT {found.bin_of(found.champion)} AS champion, "
+            f"{found.bin_of(found.candidate)} AS candidate, {x} AS x, {y} AS y FROM pairs WHERE {among.answered}) AS scored "
+            "WHERE champion IS NOT NULL AND candidate IS NOT NULL GROUP BY champion, candidate ORDER BY champion, candidate",
         )
     )
-    return tuple(ScoreCell(int(h), int(c), int(n)) for h, c, n in rows)
+    cells = tuple(ScoreCell(int(row[0]), int(row[1]), int(row[2])) for row in rows)
+    return cells, tuple(sum(int(row[place]) for row in rows) for place in range(2, 8))
 
 
 def score_bins_by_unit(
@@ -133,40 +140,37 @@ def _of_pairs(quantity: Quantity, values: Sequence[str], joint: Mapping[tuple[st
     return unit_sums(quantity, (pairs, *sums, pairs, *products, pairs))
 
 
-def score_places(reading: ShadowReading, found: Scored, among: Among) -> tuple[LevelPlaces, ...]:
-    """Requests that the champion scored, by the bin of its score and by which model logged them."""
+def score_places(
+    reading: ShadowReading, found: Scored, cells: Sequence[ScoreCell], among: Among
+) -> tuple[LevelPlaces, ...]:
+    """Requests that the champion scored, by the bin of its score: those answered by both, and those it alone logged."""
+    counted: dict[str, list[int]] = {}
+    for cell in cells:
+        counted.setdefault(f"tenth {cell.champion_bin + 1:02d}", [0, 0, 0])[0] += cell.pairs
     rows = reading.engine.run(
         Step(
             "levels",
-            f"SELECT {score_level(found)} AS level, {places()} FROM pairs WHERE {among.in_time} "
+            f"SELECT {score_level(found)} AS level, count(*) FROM pairs WHERE {among.in_time} AND place = {CHAMPION_ONLY} "
             f"AND ({found.champion}) IS NOT NULL GROUP BY level ORDER BY level",
         )
     )
-    return tuple(LevelPlaces(SCORE, str(level), int(n), int(h), int(c)) for level, n, h, c in rows)
+    for level, n in rows:
+        counted.setdefault(str(level), [0, 0, 0])[1] += int(n)
+    return tuple(LevelPlaces(SCORE, level, *n) for level, n in sorted(counted.items()))
 
 
 def score_by_level(found: Scored, among: Among) -> str:
     """Requests that the champion scored, a row each: whose, at which level, matched or not."""
     return (
         f"SELECT unit, {score_level(found)} AS level, CASE WHEN place = {BOTH} THEN 1 ELSE 0 END AS matched, "
-        f"CASE WHEN place = {BOTH} THEN 0 ELSE 1 END AS lone FROM pairs WHERE {among.in_time} "
-        f"AND ({found.champion}) IS NOT NULL"
+        f"CASE WHEN place = {BOTH} THEN 0 ELSE 1 END AS lone FROM pairs WHERE ({found.champion}) IS NOT NULL AND "
+        f"(({among.answered} AND ({found.candidate}) IS NOT NULL) OR ({among.in_time} AND place = {CHAMPION_ONLY}))"
     )
 
 
 def score_level(found: Scored) -> str:
     """The bin of the champion's score as the level of an attribute."""
     return f"'tenth ' || lpad(CAST({found.bin_of(found.champion)} + 1 AS VARCHAR), 2, '0')"
-
-
-def products_step(among: Among) -> Step:
-    """Sums of both scores, of their squares and of their product over the answered pairs."""
-    x, y = (f"CAST(round({model}_score * {SQUARED_AT}) AS HUGEINT)" for model in ("champion", "candidate"))
-    return Step(
-        "score_products",
-        "SELECT count(*), sum(x), sum(y), sum(x * x), sum(y * y), sum(x * y) FROM "
-        f"(SELECT {x} AS x, {y} AS y FROM pairs WHERE {among.answered}) AS scores WHERE x IS NOT NULL AND y IS NOT NULL",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from experiments.cohorts.cohort import CutOff
 from experiments.logs.sql import MICROSECONDS
 from experiments.shadows.cells import Cells
 from experiments.shadows.distributions import (
     classes_by_unit,
-    products_step,
     reliability_step,
     score_bins_by_unit,
     score_by_level,
@@ -32,7 +30,7 @@ from experiments.shadows.evidence import (
 )
 from experiments.shadows.missing import at_worst_level
 from experiments.shadows.noise import noise_of
-from experiments.shadows.percentiles import Latencies, Thresholds
+from experiments.shadows.percentiles import Latencies
 from experiments.shadows.quantities import FAILURES, Quantity, deciding, quantities
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import (
@@ -42,9 +40,9 @@ from experiments.shadows.sums import (
     days_step,
     flow_step,
     level_of,
-    places_step,
+    order_step,
+    other_places_step,
     requests_of,
-    units_step,
 )
 from experiments.shadows.validity import is_trusted
 
@@ -59,8 +57,8 @@ def gather_pairing(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> Pairi
         rows: what ``ShadowReading.pair`` returned.
     """
     among, failures = Among.of(reading.design, cut_off), _failures(reading)
-    flow = _flow(reading, among)
-    return _pairing(_cells(reading, among, failures), flow, cut_off, rows, failures)
+    cells = Cells(reading, among, failures)
+    return _pairing(cells, _flow(reading, among), cut_off, rows, cells.sums(failures))
 
 
 def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidence:
@@ -71,11 +69,18 @@ def gather(reading: ShadowReading, cut_off: CutOff, rows: Rows) -> ShadowEvidenc
     flow = _flow(reading, among)
     latencies = Latencies(reading, among) if said.has("latency_ms") else None
     thresholds = latencies.thresholds() if latencies is not None else ()
-    cells = _cells(reading, among, [*failures, *wanted, *(at.quantity for at in thresholds)])
-    pairing = _pairing(cells, flow, cut_off, rows, failures)
+    every = [*failures, *wanted, *(at.quantity for at in thresholds)]
+    cells = Cells(reading, among, every)
+    sums = cells.sums(every)
+    pairing = _pairing(cells, flow, cut_off, rows, sums[: len(failures)])
     if not is_trusted(design, pairing):
         return ShadowEvidence(pairing, None)
-    return ShadowEvidence(pairing, _content(cells, cut_off, wanted, latencies, thresholds))
+    latency: list[LatencyQuantile] = []
+    if latencies is not None:
+        of_latency = sums[len(failures) + len(wanted) :]
+        latency = [latencies.quantile(at, own) for at, own in zip(thresholds, of_latency, strict=True)]
+    said_sums = sums[len(failures) : len(failures) + len(wanted)]
+    return ShadowEvidence(pairing, _content(cells, cut_off, said_sums, latency))
 
 
 def _failures(reading: ShadowReading) -> list[Quantity]:
@@ -84,25 +89,17 @@ def _failures(reading: ShadowReading) -> list[Quantity]:
 
 def _flow(reading: ShadowReading, among: Among) -> Flow:
     far = reading.design.written.pairing.answer_within * MICROSECONDS if reading.timed else None
-    found = Flow(*(int(n) for n in reading.one(flow_step(among, far))))
-    return replace(found, units=int(reading.one(units_step(among))[0])) if among.by_user else found
-
-
-def _cells(reading: ShadowReading, among: Among, wanted: Sequence[Quantity]) -> Cells:
-    return Cells(reading, among, wanted, order=reading.timed)
+    return Flow(*(int(n) for n in reading.one(flow_step(among, far))))
 
 
 def _pairing(
-    cells: Cells, flow: Flow, cut_off: CutOff, rows: Rows, failures: Sequence[Quantity]
+    cells: Cells, flow: Flow, cut_off: CutOff, rows: Rows, failures: Sequence[UnitSums]
 ) -> PairingEvidence:
-    reading, among, order = cells.reading, cells.among, cells.order()
+    reading, among = cells.reading, cells.among
     run = reading.engine.run
+    order = reading.one(order_step(among)) if reading.timed and among.by_user else None
     days = run(days_step(among)) if reading.timed else []
-    levels = tuple(
-        LevelPlaces(attribute, str(level), int(b), int(h), int(c))
-        for attribute in reading.design.attributes
-        for level, b, h, c in run(places_step(attribute, among))
-    )
+    levels = _places(cells)
     return PairingEvidence(
         cut_off=cut_off,
         champion_rows=rows[0],
@@ -115,8 +112,8 @@ def _pairing(
         with_hash=flow.hashed,
         other_inputs=flow.other_inputs,
         too_far_apart=flow.far if reading.timed else None,
-        units_with_several=0 if order is None else order[0],
-        out_of_order=None if order is None else order[1],
+        units_with_several=0 if order is None else int(order[0]),
+        out_of_order=None if order is None else int(order[1]),
         without_unit=flow.ownerless if among.by_user else 0,
         incomplete=flow.incomplete,
         answered=flow.answered,
@@ -124,38 +121,45 @@ def _pairing(
         conflicting_labels=reading.conflicting,
         has_labels=reading.source.labels is not None,
         complete=reading.watermark().us is None,
-        units=flow.units,
+        units=cells.units(),
         days=tuple(Day(*(int(n) for n in row)) for row in days),
         levels=levels,
         missing=at_worst_level(reading, levels, requests_of(among), level_of),
-        failures=tuple(cells.sums(failures)),
+        failures=tuple(failures),
         logged=tuple(sorted(reading.columns)),
     )
 
 
+def _places(cells: Cells) -> tuple[LevelPlaces, ...]:
+    """Requests by level of every attribute and by which model logged them."""
+    counted = {key: [n, 0, 0] for key, n in cells.places().items()}
+    for attribute in cells.attributes:
+        for level, *others in cells.reading.engine.run(other_places_step(attribute, cells.among)):
+            own = counted.setdefault((attribute, str(level)), [0, 0, 0])
+            for place, n in enumerate(others):
+                own[place] += int(n)
+    return tuple(LevelPlaces(attribute, level, *n) for (attribute, level), n in sorted(counted.items()))
+
+
 def _content(
-    cells: Cells,
-    cut_off: CutOff,
-    wanted: Sequence[Quantity],
-    latencies: Latencies | None,
-    thresholds: Sequence[Thresholds],
+    cells: Cells, cut_off: CutOff, sums: Sequence[UnitSums], latency: Sequence[LatencyQuantile]
 ) -> ContentEvidence:
     reading, among = cells.reading, cells.among
     design, said = reading.design, reading.said
-    found = cells.sums(wanted)
+    found = list(sums)
     decides = deciding(design, said)
     if decides is not None:
         found += [one for attribute in design.attributes for one in cells.sums([decides], attribute)]
     answers, label_values, known = _answers(reading, among)
     scores = scored(reading, among)
-    binned = () if scores is None else score_cells(reading, scores, among)
+    binned, products = ((), ()) if scores is None else score_cells(reading, scores, among)
     limited = {limit.measure for limit in design.limits}
     if scores is not None and ("prediction_psi" if design.task == "regression" else "score_psi") in limited:
         found.append(score_bins_by_unit(reading, scores, binned, among))
     if "prediction_psi" in limited and answers:
         classes = classes_by_unit(reading, answers, among)
         found += [] if classes is None else [classes]
-    levels = () if scores is None else score_places(reading, scores, among)
+    levels = () if scores is None else score_places(reading, scores, binned, among)
     missing: tuple[UnitSums, ...] = ()
     if scores is not None:
         missing = at_worst_level(reading, levels, score_by_level(scores, among), lambda _: "level")
@@ -168,27 +172,12 @@ def _content(
         levels=levels,
         missing=missing,
         reliability=_reliability(reading, among),
-        latency=_latency(cells, latencies, thresholds),
-        score_products=_score_products(reading, among),
+        latency=tuple(latency),
+        score_products=products,
         noise=noise_of(reading, cut_off),
         label_values=label_values,
         known_labels=known,
     )
-
-
-def _latency(
-    cells: Cells, latencies: Latencies | None, thresholds: Sequence[Thresholds]
-) -> tuple[LatencyQuantile, ...]:
-    if latencies is None:
-        return ()
-    sums = cells.sums([at.quantity for at in thresholds])
-    return tuple(latencies.quantile(at, requests) for at, requests in zip(thresholds, sums, strict=True))
-
-
-def _score_products(reading: ShadowReading, among: Among) -> tuple[int, ...]:
-    if reading.design.task == "ranking" or not reading.said.has("score"):
-        return ()
-    return tuple(int(n or 0) for n in reading.one(products_step(among)))
 
 
 def _reliability(reading: ShadowReading, among: Among) -> tuple[ReliabilityCell, ...]:

@@ -35,7 +35,6 @@ class Wanted:
         content: whether labels are read.
         grouped: requests were logged more than once, and are grouped first.
         requests: whether a pair keeps its request's id.
-        parts: into how many parts users are dealt, so that each can be grouped by itself.
     """
 
     said: tuple[str, ...]
@@ -43,10 +42,6 @@ class Wanted:
     content: bool
     grouped: bool = False
     requests: bool = False
-    parts: int = 1
-
-    def part(self, unit: str) -> str:
-        return "0" if self.parts == 1 else f"CAST(hash({unit}) % {self.parts} AS UTINYINT)"
 
     @property
     def levels(self) -> list[str]:
@@ -84,7 +79,6 @@ def long_pairs(champion: str, candidate: str, labels: str | None, wanted: Wanted
         "CASE WHEN candidate.request IS NULL OR champion.request IS NULL "
         "THEN coalesce(champion.request, candidate.request) END AS unmatched",
         f"{twice if wanted.grouped else 'FALSE'} AS duplicated",
-        f"{wanted.part('champion.unit')} AS part",
         *_inputs("champion.input", "candidate.input", wanted),
         *(f"{model}.{name} AS {model}_{name}" for model in MODELS for name in wanted.carried),
         *(f"champion.{column} AS {column}" for column in wanted.levels),
@@ -143,7 +137,6 @@ def wide_pairs(
         *(["logged_rows.request AS request"] if wanted.requests else []),
         "CAST(NULL AS VARCHAR) AS unmatched",
         f"{'logged > 1' if wanted.grouped else 'FALSE'} AS duplicated",
-        f"{wanted.part('unit')} AS part",
         *_inputs("champion_input", "candidate_input", wanted),
         *(f"{model}_{name}" for model in MODELS for name in wanted.carried),
         *wanted.levels,

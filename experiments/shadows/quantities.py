@@ -171,8 +171,6 @@ def _agreement(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
     if design.task == "regression" and said.has("prediction"):
         answers = [f"CAST({answer} AS DOUBLE)" for answer in both("answer")]
         yield _difference("answer", answers, scale, both("answer"), "answered")
-    elif design.task != "ranking" and said.has("score"):
-        yield _difference("score", list(both("score")), scale, both("score"), "answered")
 
 
 def _operations(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
@@ -181,7 +179,7 @@ def _operations(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
         ("latency_mean", "latency_ms", "latency", LATENCY_DECIMALS),
     ):
         bounds = {limit.bound for limit in design.limits if limit.measure == name}
-        if not said.has(column) or (name == "latency_mean" and not bounds):
+        if not said.has(column) or not bounds:
             continue
         candidate, champion = both(short)
         difference = (f"{candidate} - {champion}",)

@@ -5,29 +5,21 @@ Without ``content`` they hold who answered when, and whether a model failed: nev
 
 from __future__ import annotations
 
-from typing import Final
-
 from experiments.logs.sql import Step, ident
 from experiments.shadows.contracts import OPEN, SAYS, Bounds, side
 from experiments.shadows.open_predictions import OpenPredictions
 from experiments.shadows.pairing import Wanted, long_pairs, pairs_step, whose_step, wide_pairs
-
-PAIRS_AT_ONCE: Final = 700_000
-"""Of how many pairs users are grouped in one go: with more, the sums of all users pass what a processor keeps at hand."""
-MOST_PARTS: Final = 200
 
 
 class ShadowReading(OpenPredictions):
     """The logs of one shadow, and table ``pairs`` made of them.
 
     Attributes:
-        parts: into how many parts users are dealt.
         duplicated: whether a request was logged, or labelled, more than once. conflicting: requests with labels that differ.
     """
 
     duplicated = False
     conflicting = 0
-    parts = 1
 
     def rows(self, until_us: int | None) -> tuple[int, int, int]:
         """Rows read of champion and candidate, and rows of any model without a request id or a time."""
@@ -58,7 +50,6 @@ class ShadowReading(OpenPredictions):
             requests: whether a pair keeps its request's id.
         """
         champion, candidate, broken = self.rows(until_us)
-        self.parts = min(-(-champion // PAIRS_AT_ONCE), MOST_PARTS) if self.design.by_user and champion else 1
         self.engine.run(pairs_step(self._query(until_us, self._wanted(content, requests, grouped=False))))
         self.duplicated, self.conflicting = False, 0
         if self._has_duplicates(champion, candidate):
@@ -86,7 +77,7 @@ class ShadowReading(OpenPredictions):
             for name in SAYS
             if name in {"failed", "late"} or (name in logged and (content or name in OPEN))
         ]
-        return Wanted(tuple(said), self.design.attributes, content, grouped, requests, self.parts)
+        return Wanted(tuple(said), self.design.attributes, content, grouped, requests)
 
     def _query(self, until_us: int | None, wanted: Wanted) -> str:
         design, bounds = self.design, Bounds(until_us, self.timed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from experiments.cohorts.cohort import CutOff
 from experiments.logs.sql import DAY_US, MICROSECONDS, Step, ident, whole
@@ -70,7 +71,7 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Requests before the cut-off, and what became of them; ``units`` have a labelled pair."""
+    """Requests before the cut-off, and what became of them."""
 
     both: int
     champion_only: int
@@ -83,11 +84,10 @@ class Flow:
     incomplete: int
     answered: int
     labelled: int
-    units: int
 
 
 def flow_step(among: Among, far_us: int | None) -> Step:
-    """Everything of ``Flow``; where units are users, these are told by ``units_step``.
+    """Everything of ``Flow``.
 
     Args:
         far_us: beyond which a pair was answered too far apart; None without times.
@@ -101,15 +101,24 @@ def flow_step(among: Among, far_us: int | None) -> Step:
         f"{among.owned} AND NOT ({among.paired})",
         among.answered,
         among.labelled,
-        among.labelled,
     )
     counts = ", ".join(f"count(CASE WHEN {when} THEN 1 END)" for when in conditions)
     return Step("flow", f"SELECT {places()}, {counts} FROM pairs WHERE {among.in_time}")
 
 
-def units_step(among: Among) -> Step:
-    """Users with a labelled pair."""
-    return Step("units", f"SELECT count(DISTINCT unit) FROM pairs WHERE {among.labelled}")
+PACK: Final = 4_611_686_018_427_387_904
+"""2**62: two moments in one number, so that of requests at the same moment the same one is first on every thread."""
+
+
+def order_step(among: Among) -> Step:
+    """Users with two pairs or more, and those whose first or last request is another one by the candidate's clock."""
+    packed = f"CAST(at_us AS HUGEINT) * {PACK} + at_us + lag_us"
+    return Step(
+        "order",
+        f"SELECT count(*), count(CASE WHEN c1 <> h1 % {PACK} OR c2 <> h2 % {PACK} THEN 1 END) FROM (SELECT unit, "
+        f"min({packed}) AS h1, max({packed}) AS h2, min(at_us + lag_us) AS c1, max(at_us + lag_us) AS c2 FROM pairs "
+        f"WHERE {among.paired} AND lag_us IS NOT NULL GROUP BY unit HAVING count(*) > 1) AS by_unit",
+    )
 
 
 def requests_of(among: Among) -> str:
@@ -120,10 +129,12 @@ def requests_of(among: Among) -> str:
     )
 
 
-def places_step(attribute: str, among: Among) -> Step:
+def other_places_step(attribute: str, among: Among) -> Step:
+    """Requests before the cut-off that are no pair of somebody, by level and by which model logged them."""
     return Step(
         "levels",
-        f"SELECT {level_of(attribute)} AS level, {places()} FROM pairs WHERE {among.in_time} GROUP BY level ORDER BY level",
+        f"SELECT {level_of(attribute)} AS level, {places()} FROM pairs WHERE {among.in_time} AND NOT ({among.owned}) "
+        "GROUP BY level ORDER BY level",
     )
 
 
