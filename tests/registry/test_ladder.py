@@ -111,8 +111,9 @@ def test_a_canary_begins_only_on_a_sealed_pass_that_was_approved(climb: Climb) -
 @pytest.mark.parametrize("verdict", [Verdict.DO_NOT_PASS, Verdict.INCONCLUSIVE, Verdict.INVALID])
 def test_a_shadow_that_did_not_pass_leads_nowhere(climb: Climb, verdict: Verdict) -> None:
     rollout, canary = climb.in_shadow(), climb.canary()
-    climb.ended(climb.at(rollout).shadow or "", verdict)
-    assert f"is {verdict}" in refused(lambda: climb.advanced(rollout, canary))
+    shadow = climb.at(rollout).shadow or ""
+    climb.ended(shadow, verdict)
+    assert f"The verdict of {shadow} is {verdict}." in refused(lambda: climb.advanced(rollout, canary))
     assert climb.at(rollout).state is RolloutState.SHADOW
 
 
