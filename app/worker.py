@@ -143,7 +143,9 @@ class Worker:
         self._swept = monotonic()
         cleared = sweep(settings.folder)
         if cleared:
-            self._log(f"Cleared away {cleared} files that were handed in more than a day ago and never added.")
+            self._log(
+                f"Cleared away {cleared} files that were handed in more than a day ago and never added."
+            )
 
     def _do(self, session: Session, job: Job) -> Job:
         registry = session.registry
