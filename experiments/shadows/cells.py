@@ -41,6 +41,7 @@ class Cells:
             reading.engine.run(self._step(bits))
             if bits is None or self._largest() < 1 << bits:
                 break
+        self.whole = among.by_user and self._whole()
 
     def _present(self, quantity: Quantity) -> str:
         """When a pair counts for a quantity."""
@@ -122,14 +123,18 @@ class Cells:
         """Of the cells: how many pairs it holds."""
         return int(self.reading.one(Step("largest_cell", "SELECT max(requests) FROM cells"))[0] or 0)
 
+    def _whole(self) -> bool:
+        """Whether every user is one cell: attributes that belong to users, and not to requests."""
+        found = self.reading.one(Step("cells_a_unit", "SELECT count(*) = count(DISTINCT unit) FROM cells"))
+        return bool(found[0])
+
     def units(self) -> int:
         """Units with a labelled pair."""
         labelled = f"n_{self.present[LABELLED]}"
         if not self.among.by_user:
             return int(self.reading.one(Step("units", f"SELECT sum({labelled}) FROM cells"))[0] or 0)
-        return int(
-            self.reading.one(Step("units", f"SELECT count(DISTINCT unit) FROM cells WHERE {labelled} > 0"))[0]
-        )
+        counted = "count(*)" if self.whole else "count(DISTINCT unit)"
+        return int(self.reading.one(Step("units", f"SELECT {counted} FROM cells WHERE {labelled} > 0"))[0])
 
     def places(self) -> dict[tuple[str, str], int]:
         """Pairs of somebody by attribute and level."""
@@ -150,6 +155,8 @@ class Cells:
         if self.among.by_user:
             added = ", ".join(f"sum({column}) AS {column}" for column in every)
             rows = f"SELECT {level} AS level, {added} FROM cells GROUP BY level, unit"
+            if self.whole:
+                rows = f"SELECT {level} AS level, {', '.join(every)} FROM cells"
             asked = [part for own in columns.values() for part in _over_units(own)]
         else:
             rows = f"SELECT {level} AS level, * FROM cells"

@@ -253,13 +253,13 @@ def _side_of(
 
 
 def before(until_us: int | None, column: str, opened: OpenedLog) -> list[str]:
-    """Rows before a moment; also on the column itself, wider by a microsecond, so that the bound reaches its scan."""
+    """Rows before a moment, said of the column itself where it holds microseconds, so that the bound reaches its scan."""
     if until_us is None:
         return []
-    exact, kind = f"{us(column, opened)} < {until_us}", opened.types[column]
-    if kind not in {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}:
-        return [exact]
-    return [f"{ident(column)} < {moment(until_us + 1, with_zone=kind != 'TIMESTAMP')}", exact]
+    kind = opened.types[column]
+    if kind in {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}:
+        return [f"{ident(column)} < {moment(until_us, with_zone=kind != 'TIMESTAMP')}"]
+    return [f"{us(column, opened)} < {until_us}"]
 
 
 def says(one: OpenedPredictions, answers: AnswerColumns, typed: Typed, name: str) -> str:

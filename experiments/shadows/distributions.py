@@ -67,13 +67,14 @@ def score_cells(
     reading: ShadowReading, found: Scored, among: Among
 ) -> tuple[tuple[ScoreCell, ...], tuple[int, ...]]:
     """Answered pairs by the bins of both models; and over all of them their number, Σx, Σy, Σx², Σy² and Σxy."""
-    x, y = (f"CAST(round({value} * {SQUARED_AT}) AS BIGINT)" for value in found.values)
+    kind = "BIGINT" if reading.design.task == "binary" else "HUGEINT"
+    x, y = (f"CAST(round({value} * {SQUARED_AT}) AS {kind})" for value in found.values)
     rows = reading.engine.run(
         Step(
             "score_cells",
-            "SELECT champion, candidate, count(*), sum(x), sum(y), sum(CAST(x AS HUGEINT) * x), sum(CAST(y AS HUGEINT) * y), "
-            f"sum(CAST(x AS HUGEINT) * y) FROM (SELECT {found.bin_of(found.champion)} AS champion, "
-            f"{found.bin_of(found.candidate)} AS candidate, {x} AS x, {y} AS y FROM pairs WHERE {among.answered}) AS scored "
+            "SELECT champion, candidate, count(*), sum(x), sum(y), sum(x * x), sum(y * y), sum(x * y) FROM "
+            f"(SELECT {found.bin_of(found.champion)} AS champion, {found.bin_of(found.candidate)} AS candidate, {x} AS x, {y} AS y "
+            f"FROM pairs WHERE {among.answered}) AS scored "
             "WHERE champion IS NOT NULL AND candidate IS NOT NULL GROUP BY champion, candidate ORDER BY champion, candidate",
         )
     )

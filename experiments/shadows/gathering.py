@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.cohorts.cohort import CutOff
-from experiments.logs.sql import MICROSECONDS
+from experiments.logs.sql import MICROSECONDS, Step
 from experiments.shadows.cells import Cells
 from experiments.shadows.distributions import (
     classes_by_unit,
@@ -97,7 +97,7 @@ def _pairing(
 ) -> PairingEvidence:
     reading, among = cells.reading, cells.among
     run = reading.engine.run
-    order = reading.one(order_step(among)) if reading.timed and among.by_user else None
+    order = _order(reading, among)
     days = run(days_step(among)) if reading.timed else []
     levels = _places(cells)
     return PairingEvidence(
@@ -112,8 +112,8 @@ def _pairing(
         with_hash=flow.hashed,
         other_inputs=flow.other_inputs,
         too_far_apart=flow.far if reading.timed else None,
-        units_with_several=0 if order is None else int(order[0]),
-        out_of_order=None if order is None else int(order[1]),
+        units_with_several=0 if order is None else order[0],
+        out_of_order=None if order is None else order[1],
         without_unit=flow.ownerless if among.by_user else 0,
         incomplete=flow.incomplete,
         answered=flow.answered,
@@ -128,6 +128,16 @@ def _pairing(
         failures=tuple(failures),
         logged=tuple(sorted(reading.columns)),
     )
+
+
+def _order(reading: ShadowReading, among: Among) -> tuple[int, int] | None:
+    """Users with several pairs, and those whose order differs; None without times, or where no user has several."""
+    if not (reading.timed and among.by_user):
+        return None
+    base = reading.one(Step("first", "SELECT min(at_us) FROM pairs"))[0]
+    within = reading.design.written.pairing.answer_within * MICROSECONDS
+    several, differing = reading.one(order_step(among, int(base or 0), within))
+    return int(several), int(differing)
 
 
 def _places(cells: Cells) -> tuple[LevelPlaces, ...]:

@@ -138,11 +138,13 @@ def _losses(design: ShadowDesign, said: Said) -> Iterator[Quantity]:
             yield correctness
     if design.task == "binary" and said.has("score") and said.has_labels:
         truth, needs = label_positive(design, said), (*both("score"), "label")
-        given = "CASE WHEN {0} THEN {1} ELSE 1 - {1} END"
-        losses = [
-            f"-ln(greatest({given.format(truth, score)}, {LEAST_PROBABILITY!r}))" for score in both("score")
-        ]
-        yield _difference("log_loss", losses, scale, needs, "labelled")
+        if design.primary.measure.name == "log_loss":
+            given = "CASE WHEN {0} THEN {1} ELSE 1 - {1} END"
+            losses = [
+                f"-ln(greatest({given.format(truth, score)}, {LEAST_PROBABILITY!r}))"
+                for score in both("score")
+            ]
+            yield _difference("log_loss", losses, scale, needs, "labelled")
         gaps = [f"({score} - CAST({truth} AS INTEGER))" for score in both("score")]
         yield _difference("squared_error", [f"{gap} * {gap}" for gap in gaps], scale, needs, "labelled")
     if design.task == "regression" and said.has("prediction") and said.has_labels:

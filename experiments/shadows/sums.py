@@ -11,6 +11,8 @@ from experiments.shadows.design import ShadowDesign
 from experiments.shadows.pairing import BOTH, CANDIDATE_ONLY, CHAMPION_ONLY
 from experiments.shadows.quantities import Counts
 
+MILLISECOND: Final = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Among:
@@ -106,18 +108,30 @@ def flow_step(among: Among, far_us: int | None) -> Step:
     return Step("flow", f"SELECT {places()}, {counts} FROM pairs WHERE {among.in_time}")
 
 
-PACK: Final = 4_611_686_018_427_387_904
-"""2**62: two moments in one number, so that of requests at the same moment the same one is first on every thread."""
+def order_step(among: Among, base_us: int, within_us: int) -> Step:
+    """Users with two pairs or more, and those whose first or last request is another one by the candidate's clock.
 
+    By milliseconds, of the pairs that were answered together. Both clocks are packed into one number, so that of requests at
+    the same moment the same one is first on every thread.
 
-def order_step(among: Among) -> Step:
-    """Users with two pairs or more, and those whose first or last request is another one by the candidate's clock."""
-    packed = f"CAST(at_us AS HUGEINT) * {PACK} + at_us + lag_us"
+    Args:
+        base_us: no request is earlier. within_us: how far apart a pair may be answered.
+    """
+    within = within_us // MILLISECOND
+    width = 2 * within + 1
+    at, lag = (
+        f"(at_us - {base_us}) // {MILLISECOND}",
+        f"((at_us + lag_us - {base_us}) // {MILLISECOND} - at_ms)",
+    )
+    lagged = f"SELECT unit, at_ms, {lag} AS lag_ms FROM (SELECT unit, at_us, lag_us, {at} AS at_ms FROM pairs WHERE {among.paired} "
+    together = f"SELECT unit, at_ms, lag_ms FROM ({lagged} AND lag_us IS NOT NULL) AS timed) AS lagged WHERE abs(lag_ms) <= {within}"
+    first, last = (f"{packed} // {width} + {packed} % {width} - {within}" for packed in ("h1", "h2"))
     return Step(
         "order",
-        f"SELECT count(*), count(CASE WHEN c1 <> h1 % {PACK} OR c2 <> h2 % {PACK} THEN 1 END) FROM (SELECT unit, "
-        f"min({packed}) AS h1, max({packed}) AS h2, min(at_us + lag_us) AS c1, max(at_us + lag_us) AS c2 FROM pairs "
-        f"WHERE {among.paired} AND lag_us IS NOT NULL GROUP BY unit HAVING count(*) > 1) AS by_unit",
+        f"SELECT count(*), count(CASE WHEN c1 <> {first} OR c2 <> {last} THEN 1 END) FROM (SELECT unit, "
+        f"min(at_ms * {width} + lag_ms + {within}) AS h1, max(at_ms * {width} + lag_ms + {within}) AS h2, "
+        f"min(at_ms + lag_ms) AS c1, max(at_ms + lag_ms) AS c2 FROM ({together}) AS together GROUP BY unit HAVING count(*) > 1) "
+        "AS by_unit",
     )
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from experiments.designs.written_stopping import Stopping
-from experiments.forms.durations import SECONDS, Duration
+from experiments.forms.durations import DAY, SECONDS, Duration
 from experiments.forms.spellings import Column, Count, Frozen, Name, Number, Prose, Rate, Share
 
 Task = Literal["binary", "multiclass", "regression", "ranking"]
@@ -143,7 +143,10 @@ class Pairing(Frozen):
     """When the pairs can be trusted to be pairs."""
 
     answer_within: Duration = Field(
-        default=SECONDS["h"], gt=0, description="the candidate's answer after the champion's, at most"
+        default=SECONDS["h"],
+        gt=0,
+        le=DAY,
+        description="the candidate's answer after the champion's, at most; up to a day",
     )
     largest_gap: Rate = Field(
         default=0.02,

@@ -239,15 +239,18 @@ def test_other_inputs_are_invalid() -> None:
 
 
 def test_re_ordered_requests_are_invalid() -> None:
-    """The candidate answers each user's requests from the last to the first."""
+    """The candidate answers the requests that a user sends within a short while from the last to the first."""
 
     def backwards(log: pd.DataFrame) -> pd.DataFrame:
+        hour = log.scored_at.dt.floor("20min")
         candidate = log.model == "v4"
-        turned = log[candidate].groupby("user").scored_at.transform(lambda times: times.to_numpy()[::-1])
+        turned = (
+            log[candidate].groupby(["user", hour]).scored_at.transform(lambda times: times.to_numpy()[::-1])
+        )
         return log.assign(scored_at=log.scored_at.mask(candidate, turned))
 
-    rules = {"pairing": {"answer_within": "30d"}, "label_delay": "0s"}
-    invalid(with_predictions(backwards, changes=rules), "Same order")
+    busy = Traffic(requests=3000, users=3, days=7)
+    invalid(with_predictions(backwards, traffic=busy), "Same order")
 
 
 def test_answers_far_apart_are_invalid() -> None:

@@ -141,11 +141,15 @@ def test_two_binary_models_on_tumours_give_a_full_readout() -> None:
 
     for found, name in zip(readout.calibration.models, ("champion", "candidate"), strict=True):
         assert found.brier is not None
-        assert found.log_loss is not None
         score = answers[name]["score"]
         assert found.brier.value == pytest.approx(brier_score_loss(data.target[live], score), abs=1e-6)
-        kept = np.clip(score, 1e-15, 1 - 1e-15)  # scikit-learn keeps them from 0 and 1 by 2.2e-16
-        assert found.log_loss.value == pytest.approx(log_loss(data.target[live], kept), abs=1e-5)
+    by_loss = readout_of({**design, "primary": margin(0.05, measure="log_loss")}, frames, columns).primary
+    assert by_loss is not None
+    for value, name in ((by_loss.control_value, "champion"), (by_loss.treatment_value, "candidate")):
+        kept = np.clip(
+            answers[name]["score"], 1e-15, 1 - 1e-15
+        )  # scikit-learn keeps them from 0 and 1 by 2.2e-16
+        assert value.value == pytest.approx(log_loss(data.target[live], kept), abs=1e-5)
     assert readout.agreement is not None
     assert readout.agreement.kappa is not None
     both = [answers[name]["prediction"] for name in ("champion", "candidate")]
