@@ -158,6 +158,16 @@ def payload_of(
     }
 
 
+def _page_of(kind: str, id: str, tab: str) -> str:
+    """Where in the app an entry is read; the pages of shadows and canaries have tabs of their own."""
+    match kind:
+        case "shadow":
+            return f"/shadow?id={id}"
+        case "canary":
+            return f"/ladder?id={id}"
+    return f"/experiment?id={id}&tab={tab}"
+
+
 def _enqueue_about(
     connection: Connection, message: Message, experiment: str, cause: str, at: str, *, simulated: bool
 ) -> None:
@@ -172,7 +182,7 @@ def _enqueue_about(
         simulated=simulated,
     )
     payload["experiment"] = {name: row[name] for name in ("id", "title", "state", "owner", "team")}
-    payload["page"] = f"/experiment?id={row['id']}&tab={message.tab}"
+    payload["page"] = _page_of(row["kind"], row["id"], message.tab)
     enqueue(connection, message.event, key, experiment, payload, at)
 
 

@@ -97,3 +97,15 @@ def test_other_acts_tell_nothing_of_a_rollout(climb: Climb) -> None:
     before = latest(climb)
     climb.checked(climb.at(rollout).canary or "", 1, 1)
     assert told(climb, before) == []
+
+
+def test_what_is_told_of_an_entry_leads_to_the_page_of_its_kind(climb: Climb) -> None:
+    climb.in_ab()
+    with climb.registry.reading() as connection:
+        rows = connection.execute(select(deliveries.c.payload)).scalars()
+        pages = {
+            payload["experiment"]["id"][:3]: payload["page"] for payload in rows if "experiment" in payload
+        }
+    assert pages["SHD"] == "/shadow?id=SHD-0001"
+    assert pages["CAN"] == "/ladder?id=CAN-0002"
+    assert pages["EXP"].startswith("/experiment?id=EXP-0003&tab=")
