@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.evidence import UnitSums
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import Among, level_of
+from experiments.shadows.unit_sums import UnitSums
 
 LABELLED: Final = "is_labelled"
 FIELDS: Final = (12, 21, None)

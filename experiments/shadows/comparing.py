@@ -28,9 +28,9 @@ from experiments.readouts.deciding import MARGIN_WORDS
 from experiments.readouts.past import SAME_INFORMATION, PastLook
 from experiments.readouts.readout import ArmValue, Look
 from experiments.shadows.design import ShadowDesign
-from experiments.shadows.evidence import UnitSums
 from experiments.shadows.measures import Direction
 from experiments.shadows.readout import Bound, PairedComparison
+from experiments.shadows.unit_sums import UnitSums
 
 
 @dataclass(frozen=True, slots=True)

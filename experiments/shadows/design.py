@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from analysis.paired import sample_size_paired
-from experiments.designs.sequential import boundary_of, inflation, planned_looks
+from experiments.designs.sequential import inflation, planned_looks
 from experiments.designs.written_stopping import Stopping
 from experiments.forms.documents import (
     Document,
@@ -30,11 +30,11 @@ from experiments.forms.drafts import draft_of
 from experiments.forms.durations import WEEK
 from experiments.forms.problems import Invalid, Problem
 from experiments.forms.validation import collect
+from experiments.shadows.canonical import SCHEMA, material_of
 from experiments.shadows.meaning import shadow_findings
 from experiments.shadows.measures import DEFAULT_LOSS, LOSSES, Bound, Direction, LossMeasure
 from experiments.shadows.written import ADMINISTRATIVE, Limited, ShadowLimit, Task, Test, WrittenShadow
 
-SCHEMA: Final = "shadow/1"
 LONGEST: Final = 8 * WEEK
 """Of a shadow that declares no maximum duration."""
 
@@ -191,7 +191,7 @@ class ShadowDesign:
     @cached_property
     def material(self) -> dict[str, Any]:
         """The canonical document of everything that decides; this is locked, hashed and amended."""
-        return _material(self)
+        return material_of(self)
 
     @property
     def administrative(self) -> dict[str, Any]:
@@ -308,80 +308,3 @@ def _limit(written: ShadowLimit) -> Limit:
     }
     bound, value = next((bound, value) for bound, value in bounds.items() if value is not None)
     return Limit(written.measure, bound, value, written.alpha, written.reason)
-
-
-def _material(design: ShadowDesign) -> dict[str, Any]:
-    w, primary, stopping = design.written, design.primary, design.stopping
-    sequential: dict[str, Any] = {}
-    if stopping.rule == "group-sequential":
-        sequential = {
-            "looks": list(planned_looks(stopping)),
-            "boundary": boundary_of(stopping),
-            "parameter": stopping.parameter,
-        }
-    elif stopping.rule == "always-valid":
-        sequential = {"burn_in": stopping.burn_in}
-    return {
-        "schema": SCHEMA,
-        "hypothesis": w.hypothesis,
-        "model": w.model,
-        "champion": w.champion.model_dump(mode="json"),
-        "candidate": w.candidate.model_dump(mode="json"),
-        "task": w.task,
-        "positive": w.positive if w.task == "binary" else None,
-        "threshold": w.threshold,
-        "unit": w.unit,
-        "sample": str(w.sample),
-        "primary": {
-            "measure": primary.measure.name,
-            "purpose": primary.purpose,
-            "margin": primary.margin,
-            "reason": primary.reason,
-            "mde": primary.mde,
-            "alpha": primary.alpha,
-            "sides": primary.sides,
-            "test": primary.test,
-            "decimals": primary.decimals,
-        },
-        "limits": [
-            {
-                "measure": limit.measure,
-                limit.bound: limit.value,
-                "alpha": limit.alpha,
-                "reason": limit.reason,
-            }
-            for limit in design.limits
-        ],
-        "no_limits_reason": w.no_limits_reason,
-        "segments": [
-            {
-                "attribute": segment.attribute,
-                "margin": segment.margin,
-                "reason": segment.reason,
-                "alpha": segment.alpha,
-                "levels": list(segment.levels),
-                "minimum_pairs": segment.minimum_pairs,
-            }
-            for segment in design.segments
-        ],
-        "minimum_pairs": w.minimum_pairs,
-        "planned_labels": design.planned_labels,
-        "planned_units": design.planned_units,
-        "size": w.size.model_dump(mode="json"),
-        "matched_share": w.matched_share,
-        "window": w.window,
-        "label_delay": w.label_delay,
-        "label_share": w.label_share,
-        "whole_days": w.whole_days,
-        "pairing": w.pairing.model_dump(mode="json") | {"answer_within": w.pairing.answer_within},
-        "stopping": sequential
-        | {
-            "rule": stopping.rule,
-            "minimum_duration": design.minimum_duration,
-            "maximum_duration": design.maximum_duration,
-            "step": stopping.step,
-            "part_weeks_reason": stopping.part_weeks_reason,
-        },
-        "source": w.source,
-        "anything_else": w.anything_else,
-    }

@@ -9,12 +9,13 @@ from typing import Final
 from experiments.logs.sql import Step, text
 from experiments.shadows.cells import sums_by_unit, unit_sums
 from experiments.shadows.design import ShadowDesign
-from experiments.shadows.evidence import AnswerCell, LevelPlaces, ScoreCell, UnitSums
+from experiments.shadows.evidence import AnswerCell, LevelPlaces, ScoreCell
 from experiments.shadows.pairing import BOTH, CHAMPION_ONLY
 from experiments.shadows.percentiles import edges
 from experiments.shadows.quantities import Quantity, Said, label_positive
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import Among
+from experiments.shadows.unit_sums import UnitSums
 
 BINS: Final = 10
 MOST_CLASSES: Final = 20

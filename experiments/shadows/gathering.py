@@ -26,7 +26,6 @@ from experiments.shadows.evidence import (
     PairingEvidence,
     ReliabilityCell,
     ShadowEvidence,
-    UnitSums,
 )
 from experiments.shadows.missing import at_worst_level
 from experiments.shadows.noise import noise_of
@@ -44,6 +43,7 @@ from experiments.shadows.sums import (
     other_places_step,
     requests_of,
 )
+from experiments.shadows.unit_sums import UnitSums
 from experiments.shadows.validity import is_trusted
 
 Rows = tuple[int, int, int]

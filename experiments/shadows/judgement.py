@@ -6,8 +6,7 @@ Pairs that cannot be trusted end the work before anything of the models is compa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
 from analysis.guardrails import GuardrailState
 from analysis.paired import PairedResult
@@ -18,21 +17,20 @@ from experiments.readouts.readout import Check, Look, LookDecision, Reproduce, S
 from experiments.readouts.verdict import PrimaryState
 from experiments.shadows import words
 from experiments.shadows.account import pairing_report, plan_kept
+from experiments.shadows.agreement import agreement_of
 from experiments.shadows.comparing import ShadowTests
 from experiments.shadows.deciding import (
-    JudgedPrimary,
-    JudgedSegment,
     judge_primary,
     judge_segment,
     quality_of,
 )
-from experiments.shadows.describing import agreement_of, detectable_of, failures_of, flips_of, latency_of
+from experiments.shadows.describing import detectable_of, failures_of, flips_of, latency_of
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.evidence import ContentEvidence, ShadowEvidence
-from experiments.shadows.limiting import JudgedLimit, judge_limits
+from experiments.shadows.gate import Judged, gate_of
+from experiments.shadows.limiting import judge_limits
 from experiments.shadows.paths import path_of
 from experiments.shadows.readout import (
-    Condition,
     PairedComparison,
     ShadowReadout,
     ShadowVerdict,
@@ -40,44 +38,6 @@ from experiments.shadows.readout import (
 from experiments.shadows.reliability import calibration_of
 from experiments.shadows.validity import content_checks, coverage_checks, score_checks, trust_checks
 from experiments.shadows.verdict import RULE, Findings, MappedShadow, verdict_of
-
-CONDITION_WORDS: Final = {
-    GuardrailState.WITHIN: "holds",
-    GuardrailState.BEYOND: "broken",
-    GuardrailState.NOT_RULED_OUT: "not ruled out",
-    GuardrailState.MISSING: "not measured",
-}
-OF_PRIMARY: Final = {
-    PrimaryState.MET: "holds",
-    PrimaryState.HARMED: "broken",
-    PrimaryState.RULED_OUT: "broken",
-    PrimaryState.FUTILE: "broken",
-    PrimaryState.UNDECIDED: "not ruled out",
-    PrimaryState.MISSING: "not measured",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Everything that the map looks at, with the comparisons behind it."""
-
-    primary: JudgedPrimary
-    limits: tuple[JudgedLimit, ...]
-    segments: tuple[JudgedSegment, ...]
-    unmeasured: tuple[str, ...]
-
-    @property
-    def levels(self) -> list[tuple[PairedComparison, GuardrailState]]:
-        return [
-            pair
-            for segment in self.segments
-            for pair in zip(segment.report.comparisons, segment.states, strict=False)
-        ]
-
-    def of_state(self, state: GuardrailState) -> list[PairedComparison]:
-        """Limits and levels in a state."""
-        limits = [(one.comparison, one.state) for one in self.limits]
-        return [comparison for comparison, found in [*limits, *self.levels] if found is state]
 
 
 def make_shadow_readout(design: ShadowDesign, evidence: ShadowEvidence, context: Context) -> ShadowReadout:
@@ -151,7 +111,7 @@ def _judged(
     table = content.table()
     readout = readout.model_copy(
         update={
-            "gate": _gate(judged, checks),
+            "gate": gate_of(judged, checks),
             "failures": failures_of(design, evidence.pairing),
             "latency": latency_of(design, content),
             "agreement": agreement_of(content),
@@ -240,36 +200,6 @@ def _sentence(judged: Judged, mapped: MappedShadow, context: Context, checks: Se
             return words.goes_on(context.look)
         case _:
             return words.imprecise(primary)
-
-
-def _gate(judged: Judged, checks: Sequence[Check]) -> tuple[Condition, ...]:
-    """Every condition of the gate on one line, in the order of the readout."""
-    found = [
-        Condition(
-            name=check.name,
-            state="holds" if check.result != "fail" else "invalid" if check.blocking else "not measured",
-            detail=check.detail,
-        )
-        for check in checks
-        if check.result != "not applicable"
-    ]
-    for one in judged.limits:
-        found.append(_condition(one.comparison, CONDITION_WORDS[one.state]))
-    found.append(_condition(judged.primary.comparison, OF_PRIMARY[judged.primary.state]))
-    for comparison, state in judged.levels:
-        found.append(_condition(comparison, CONDITION_WORDS[state]))
-    return tuple(found)
-
-
-def _condition(comparison: PairedComparison, state: str) -> Condition:
-    said = comparison.not_computed or words.was(comparison)
-    return Condition.model_validate(
-        {
-            "name": words.subject(comparison),
-            "state": state,
-            "detail": f"{said}; declared: {words.limit_words(comparison)}",
-        }
-    )
 
 
 def _assembled(

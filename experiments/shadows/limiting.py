@@ -27,9 +27,10 @@ from experiments.readouts.boundaries import LEAST_LEVEL
 from experiments.shadows.comparing import ShadowTests, Subject, difference_of, shown, state_of, unmeasured
 from experiments.shadows.contracts import LATENCY_DECIMALS
 from experiments.shadows.design import Limit
-from experiments.shadows.evidence import LatencyQuantile, ShadowEvidence, UnitSums
+from experiments.shadows.evidence import LatencyQuantile, ShadowEvidence
 from experiments.shadows.measures import LIMITED, LimitMeasure
 from experiments.shadows.readout import PairedComparison
+from experiments.shadows.unit_sums import UnitSums
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from analysis.multiplicity import adjust
 from analysis.paired import compare_categories
 from experiments.logs.sql import text
 from experiments.shadows.cells import sums_by_unit, unit_sums
-from experiments.shadows.evidence import LevelPlaces, UnitSums
+from experiments.shadows.evidence import LevelPlaces
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.readout import LevelRequests, MissingAtRandom
+from experiments.shadows.unit_sums import UnitSums
 
 FOUR = ("matched there", "matched elsewhere", "unmatched there", "unmatched elsewhere")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from experiments.cohorts.cohort import CutOff
 from experiments.shadows.cells import sums_by_unit
-from experiments.shadows.contracts import Bounds, side
-from experiments.shadows.evidence import UnitSums
 from experiments.shadows.logs import CONTROL
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
+from experiments.shadows.sides import Bounds, side
+from experiments.shadows.unit_sums import UnitSums
 
 
 def noise_of(reading: ShadowReading, cut_off: CutOff) -> UnitSums | None:

@@ -21,12 +21,12 @@ from experiments.shadows.contracts import (
     check_predictions,
     class_type,
     columns_named,
-    labels_of,
     refuse,
 )
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.logs import CONTROL, PredictionSources
 from experiments.shadows.quantities import Said
+from experiments.shadows.sides import labels_of
 
 
 class OpenPredictions:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.contracts import Bounds, OpenedPredictions, Typed, flag, says, us
+from experiments.shadows.contracts import OpenedPredictions, Typed, flag, us
 from experiments.shadows.logs import AnswerColumns
+from experiments.shadows.sides import Bounds, says
 
 BOTH: Final = 0
 CHAMPION_ONLY: Final = 1

@@ -14,10 +14,11 @@ from typing import Final
 
 from analysis.paired import paired_outer_levels
 from experiments.logs.sql import Step
-from experiments.shadows.evidence import LatencyQuantile, UnitSums
+from experiments.shadows.evidence import LatencyQuantile
 from experiments.shadows.quantities import Quantity
 from experiments.shadows.reading import ShadowReading
 from experiments.shadows.sums import Among
+from experiments.shadows.unit_sums import UnitSums
 
 LEVELS: Final = (0.5, 0.95, 0.99)
 LATENCY: Final = ("champion_latency", "candidate_latency")

@@ -6,9 +6,9 @@ Without ``content`` they hold who answered when, and whether a model failed: nev
 from __future__ import annotations
 
 from experiments.logs.sql import Step, ident
-from experiments.shadows.contracts import OPEN, SAYS, Bounds, side
 from experiments.shadows.open_predictions import OpenPredictions
 from experiments.shadows.pairing import Wanted, long_pairs, pairs_step, whose_step, wide_pairs
+from experiments.shadows.sides import OPEN, SAYS, Bounds, side
 
 
 class ShadowReading(OpenPredictions):

@@ -8,9 +8,10 @@ from experiments.shadows.comparing import Subject
 from experiments.shadows.describing import LEVEL, difference_shown
 from experiments.shadows.design import ShadowDesign
 from experiments.shadows.distributions import BINS
-from experiments.shadows.evidence import ContentEvidence, UnitSums
+from experiments.shadows.evidence import ContentEvidence
 from experiments.shadows.measures import LOSSES
 from experiments.shadows.readout import Calibration, Estimated, Reliability, ReliabilityBin
+from experiments.shadows.unit_sums import UnitSums
 
 
 def calibration_of(design: ShadowDesign, content: ContentEvidence) -> Calibration | None:

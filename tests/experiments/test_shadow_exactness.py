@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from experiments.logs.sources import Place
 from experiments.shadows.design import ShadowDesign
-from experiments.shadows.evidence import ShadowEvidence, UnitSums
+from experiments.shadows.evidence import ShadowEvidence
 from experiments.shadows.logs import parse_prediction_sources
 from experiments.shadows.looking import take_look
+from experiments.shadows.unit_sums import UnitSums
 from tests.experiments.shadows import SOURCE, Laboratory, Traffic, changed, laboratory, shadow
 
 CHANGES: dict[str, Any] = {
