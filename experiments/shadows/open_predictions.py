@@ -96,7 +96,8 @@ class OpenPredictions:
         """The logs that are there; a log of labels without a file yet holds no label, and is no fault."""
         found: dict[str, Log] = {f"predictions_{index}": log for index, log in enumerate(self.source.logs)}
         labels = self.source.labels
-        if labels is not None and _all_there([labels], self.place):
+        sealed = self._sealed is None or any(part.log == "labels" for part in self._sealed.parts)
+        if labels is not None and sealed and _all_there([labels], self.place):
             found["labels"] = labels
         return found
 

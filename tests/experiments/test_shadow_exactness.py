@@ -249,3 +249,84 @@ def test_swapping_the_models_mirrors_the_readout() -> None:
         other.quality.candidate_only,
     )
     assert one.quality.p_value == other.quality.p_value
+
+
+def test_users_with_more_requests_than_a_packed_counter_holds_are_counted_all_the_same() -> None:
+    """4,096 is the first number that a field of twelve bits cannot hold."""
+    n = 5_000
+    log = pd.DataFrame(
+        {
+            "request": range(n),
+            "user": np.where(np.arange(n) < 4_500, 1, np.arange(n) // 100),
+            "scored_at": pd.date_range("2026-03-02", periods=n, freq="1min", tz="UTC"),
+            "h": np.arange(n) % 3 == 0,
+            "c": np.arange(n) % 2 == 0,
+        }
+    )
+    design = shadow(
+        {
+            "threshold": None,
+            "minimum_labels": n,
+            "minimum_pairs": 2,
+            "limits": None,
+            "no_limits_reason": "none is needed for this",
+        }
+    )
+    source = {
+        "complete": True,
+        "logs": [
+            {
+                "frame": "predictions",
+                "columns": {"request": "request", "unit": "user", "scored_at": "scored_at"},
+                "wide": {"v3": {"correct": "h"}, "v4": {"correct": "c"}},
+            }
+        ],
+    }
+    content = Laboratory(design, {"predictions": log}, source).take().evidence.content
+    assert content is not None
+    sums = content.quantity("correctness")
+    assert sums is not None
+    by_user = log.assign(both=log.h & log.c, n=1).groupby("user")[["c", "h", "both", "n"]].sum()
+    assert by_user.n.max() == 4_500
+    assert (sums.units, sums.sums) == (len(by_user), tuple(by_user.sum()))
+    values = [tuple(int(value) for value in row) for row in by_user.itertuples(index=False)]
+    assert sums.products == tuple(
+        sum(row[i] * row[j] for row in values) for i in range(4) for j in range(i, 4)
+    )
+
+
+@pytest.mark.parametrize("twice", ["predictions", "labels"])
+def test_a_wide_log_with_a_request_twice_counts_it_once(twice: str) -> None:
+    log = pd.DataFrame({"request": range(40), "h": [True, False] * 20, "c": [True] * 40})
+    labels = pd.DataFrame({"request": range(40), "label": [1, 0] * 20})
+    frames = {"predictions": log, "labels": labels}
+    frames[twice] = pd.concat([frames[twice], frames[twice].iloc[:3]], ignore_index=True)
+    design = shadow(
+        {
+            "unit": "request",
+            "threshold": None,
+            "minimum_labels": 40,
+            "minimum_pairs": 2,
+            "pairing": {"duplicates": 0.5},
+            "limits": None,
+            "no_limits_reason": "none is needed for this",
+        }
+    )
+    source = {
+        "complete": True,
+        "logs": [
+            {
+                "frame": "predictions",
+                "columns": {"request": "request"},
+                "wide": {"v3": {"prediction": "h"}, "v4": {"prediction": "c"}},
+            }
+        ],
+        "labels": {"frame": "labels", "columns": {"request": "request", "label": "label"}},
+    }
+    taken = Laboratory(design, frames, source).take()
+    assert taken.evidence.pairing.both == taken.evidence.pairing.labelled == 40
+    assert taken.evidence.pairing.duplicated == (3 if twice == "predictions" else 0)
+    assert taken.evidence.content is not None
+    table = taken.evidence.content.table()
+    assert table is not None
+    assert (table.both, table.candidate_only, table.champion_only, table.neither) == (20, 0, 20, 0)
